@@ -1,0 +1,1 @@
+"""Learn the Istio service mesh in Jupyter, on real Envoys."""

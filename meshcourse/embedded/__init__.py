@@ -1,0 +1,1 @@
+"""The embedded engine: what makes a laptop look like a cluster."""
