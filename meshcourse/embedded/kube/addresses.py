@@ -39,7 +39,7 @@ class PodAddresses:
 
 def of_pod(pod: Object) -> PodAddresses | None:
     """The addresses of a pod; None until the kubelet has allocated them."""
-    text = objects.annotations(pod).get(ANNOTATION)
+    text = objects.annotations_of(pod).get(ANNOTATION)
     if not text:
         return None
     data = json.loads(text)
@@ -55,7 +55,7 @@ def service_endpoint(service: Object, port: int) -> tuple[str, int]:
     host = objects.dig(service, "spec.clusterIP", "")
     if host in ("", "None"):
         raise LookupError(f"service {objects.name(service)} has no cluster IP")
-    text = objects.annotations(service).get(ANNOTATION)
+    text = objects.annotations_of(service).get(ANNOTATION)
     if text:
         data = json.loads(text)
         return data["clusterIP"], int(data["ports"].get(str(port), port))

@@ -55,7 +55,7 @@ def labels(obj: Object) -> dict[str, str]:
     return (obj.get("metadata") or {}).get("labels") or {}
 
 
-def annotations(obj: Object) -> dict[str, str]:
+def annotations_of(obj: Object) -> dict[str, str]:
     return (obj.get("metadata") or {}).get("annotations") or {}
 
 

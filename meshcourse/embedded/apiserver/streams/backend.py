@@ -1,7 +1,7 @@
 """What the API server asks of the node that runs a pod (the role of a kubelet's own HTTP API).
 
-The kubelet implements this protocol structurally; the daemon hands it over. Errors are `ApiError` in the words of a real
-kubelet (``container "x" in pod "y" is waiting to start: ContainerCreating`` and so on).
+The kubelet implements this protocol structurally; the daemon hands it over. Errors are `ApiError` in
+the words of a real kubelet (``container "x" in pod "y" is waiting to start: ContainerCreating`` and so on).
 """
 
 from __future__ import annotations
