@@ -1,0 +1,54 @@
+"""A running instance: a pod, later also a WorkloadEntry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from meshcourse.embedded.kube.addresses import PodAddresses
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerPort:
+    """A port that a container of the pod declares (never one of ``istio-proxy``)."""
+
+    number: int
+    name: str = ""
+    protocol: str = "TCP"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Workload:
+    """One pod as the mesh sees it. Equality and hash are identity: ingest reuses unchanged ones.
+
+    :param name: pod name; `workload` is the Deployment's (Istio's ``source_workload``).
+    :param canonical_service: ``service.istio.io/canonical-name``, else
+        ``app.kubernetes.io/name``, ``app``, the workload's name.
+    :param canonical_revision: likewise from ``version``, else ``latest``.
+    :param proxy: ``sidecar``, ``router`` or "" (not injected).
+    :param locality: ``region/zone/subzone``.
+    """
+
+    namespace: str
+    name: str
+    addresses: PodAddresses
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    service_account: str
+    workload: str
+    workload_kind: str
+    canonical_service: str
+    canonical_revision: str
+    proxy: str
+    ports: tuple[ContainerPort, ...] = ()
+    locality: str = ""
+    node: str = ""
+    ready: bool = True
+
+    @property
+    def app(self) -> str:
+        return self.labels.get("app", "")
+
+    @property
+    def version(self) -> str:
+        return self.labels.get("version", "")
