@@ -16,7 +16,10 @@ FieldValidation = Literal["Strict", "Warn", "Ignore"]
 
 
 class Schema(Protocol):
-    """The schema of one served version of one kind: ``schemas.for_builtin(resource)``, ``schemas.for_crd(crd, version)``."""
+    """The schema of one served version of one kind.
+
+    Made by ``schemas.for_builtin(resource)`` and ``schemas.for_crd(crd, version)``.
+    """
 
     @property
     def structure(self) -> Structure:

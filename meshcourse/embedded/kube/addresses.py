@@ -47,6 +47,29 @@ def of_pod(pod: Object) -> PodAddresses | None:
     return PodAddresses(data["podIP"], data["appIP"], ports)
 
 
+def _required(pod: Object) -> PodAddresses:
+    found = of_pod(pod)
+    if found is None:
+        raise LookupError(f"pod {objects.name(pod)} has no addresses yet")
+    return found
+
+
+def pod_endpoint(pod: Object, port: int) -> tuple[str, int]:
+    """Host and port at which others reach the pod's `port`.
+
+    :raises LookupError: before the kubelet has allocated the pod's addresses.
+    """
+    return _required(pod).pod(port)
+
+
+def app_endpoint(pod: Object, port: int) -> tuple[str, int]:
+    """Host and port at which the application of an injected pod listens for `port`.
+
+    :raises LookupError: before the kubelet has allocated the pod's addresses.
+    """
+    return _required(pod).app(port)
+
+
 def service_endpoint(service: Object, port: int) -> tuple[str, int]:
     """Host and port at which kube-proxy serves a Service's `port` on this machine.
 

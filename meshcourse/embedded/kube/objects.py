@@ -6,10 +6,15 @@ Source: Kubernetes API conventions (metadata, owner references, RFC 3339 time st
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+import orjson
 
 #: A Kubernetes object (or any part of one) as JSON.
 Object = dict[str, Any]
+
+
+_T = TypeVar("_T")
 
 
 class Key(NamedTuple):
@@ -88,3 +93,12 @@ def dig(obj: Any, path: str, default: Any = None) -> Any:
 
 def deleting(obj: Object) -> bool:
     return bool((obj.get("metadata") or {}).get("deletionTimestamp"))
+
+
+def clone(value: _T) -> _T:
+    """A deep copy of JSON data, several times faster than `copy.deepcopy`.
+
+    :raises TypeError: if `value` is not JSON (`orjson.JSONEncodeError` is a TypeError).
+    """
+    copied: _T = orjson.loads(orjson.dumps(value))
+    return copied

@@ -46,6 +46,10 @@ class Structure(Protocol):
         """The schema's default value (list-map keys may be omitted where they have one), else None."""
         ...
 
+    def declares(self, field: str) -> bool:
+        """Whether `field` is a named property here (not one of ``additionalProperties``)."""
+        ...
+
     def child(self, field: str) -> Structure:
         """The node of a field of an object: its property, else ``additionalProperties``."""
         ...
@@ -65,6 +69,9 @@ class Unknown:
     list_map_keys: tuple[str, ...] = ()
     map_type: str = ""
     default: Any = None
+
+    def declares(self, field: str) -> bool:
+        return False
 
     def child(self, field: str) -> Structure:
         return self
