@@ -1,0 +1,69 @@
+"""What notebooks bring in by name: ``ensure("istio", "bookinfo")``, ``remove("bookinfo")``. Idempotent, in any order.
+
+A component starts as soon as those it requires have got far enough, and all are waited for at the end, so that pods
+of one come up while the next is being applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from meshcourse.cluster.cluster import Cluster
+from meshcourse.cluster.components import bookinfo, istio
+from meshcourse.cluster.errors import ClusterError
+from meshcourse.cluster.progress import Progress
+
+#: Blocks until what was started is ready.
+Finish = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One thing that can be brought in.
+
+    :param start: begins, and returns when dependants may begin; what it returns blocks until it is ready.
+    :param remove: takes it away without trace.
+    """
+
+    requires: tuple[str, ...]
+    start: Callable[[Cluster, Progress], Finish]
+    remove: Callable[[Cluster, Progress], None]
+
+
+REGISTRY: dict[str, Component] = {
+    "istio": Component((), istio.start, istio.remove),
+    "bookinfo": Component(("istio",), bookinfo.start, bookinfo.remove),
+}
+
+
+def ensure(cluster: Cluster, *names: str, progress: Progress | None = None) -> None:
+    """Bring in everything named and what it requires; returns when all of it is ready.
+
+    :raises ClusterError: if a name is unknown, or something does not get ready.
+    """
+    shown = progress or cluster.new_progress()
+    finishers = [REGISTRY[name].start(cluster, shown) for name in _ordered(names)]
+    for finish in finishers:
+        finish()
+
+
+def remove(cluster: Cluster, *names: str, progress: Progress | None = None) -> None:
+    """Take away everything named and what requires it."""
+    shown = progress or cluster.new_progress()
+    for name in reversed(list(REGISTRY)):
+        if name in names or any(item in names for item in _ordered([name])):
+            REGISTRY[name].remove(cluster, shown)
+
+
+def _ordered(names: Iterable[str]) -> list[str]:
+    """The names and what they require, each after its requirements."""
+    found: list[str] = []
+    for name in names:
+        if name not in REGISTRY:
+            known = ", ".join(REGISTRY)
+            raise ClusterError(f'there is no component "{name}"', remedy=f"There are: {known}.")
+        for item in (*_ordered(REGISTRY[name].requires), name):
+            if item not in found:
+                found.append(item)
+    return found

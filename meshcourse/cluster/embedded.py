@@ -1,0 +1,93 @@
+"""The embedded provider: the engine on this machine. The only module of the course that knows it.
+
+It may import `embedded.daemon.launcher` and nothing else of the engine (enforced by import-linter); istioctl of the
+embedded cluster is a program, not a library.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from meshcourse.cluster import reach
+from meshcourse.cluster.manifests import Object, dig
+from meshcourse.cluster.progress import Progress
+from meshcourse.cluster.provider import Capabilities, Part
+
+_ADDRESSES = "meshcourse.io/addresses"
+
+PARTS = (
+    Part("Envoy", True, "the real proxy, one process per pod: every request passes through it"),
+    Part("mTLS", True, "real TLS between the Envoys, certificates issued and rotated at run time"),
+    Part("metrics, access logs, traces", True, "what these Envoys themselves report"),
+    Part("kubectl, Kubernetes clients", True, "the real tools, over HTTPS"),
+    Part("Kubernetes API server", False, "ours: same API, stored in SQLite"),
+    Part(
+        "controllers, scheduler, kubelet",
+        False,
+        "ours: a pod is a set of processes on this machine",
+    ),
+    Part("container images", False, "ours: a catalogue of programs under the real image names"),
+    Part("istiod, istioctl", False, "ours: Istio's API and xDS, written for this course"),
+    Part(
+        "Bookinfo and the other samples", False, "ours: same endpoints, same headers, same versions"
+    ),
+    Part("traffic capture", False, "proxy variables in place of iptables"),
+)
+
+
+class Embedded:
+    """The embedded cluster called `name`."""
+
+    def __init__(self, name: str = "default") -> None:
+        self.name = name
+        self.capabilities = Capabilities("embedded", owned=True, direct=True, parts=PARTS)
+
+    def start(self, progress: Progress) -> None:
+        launcher().up(self.name, progress.finished)
+
+    def stop(self, progress: Progress) -> None:
+        with progress.stage(f'cluster "{self.name}" down'):
+            launcher().down(self.name)
+
+    def running(self) -> bool:
+        return bool(self.status().get("running"))
+
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = launcher().status(self.name)
+        return found
+
+    def kubeconfig(self) -> Path:
+        return Path(launcher().kubeconfig_path(self.name))
+
+    def istioctl(self) -> list[str]:
+        return [sys.executable, "-m", "meshcourse.embedded.istioctl"]
+
+    def direct(self, service: Object, port: int) -> tuple[str, int] | None:
+        """Service addresses are loopback addresses; where ports are allocated an annotation maps them."""
+        text = dig(service, "metadata.annotations", {}).get(_ADDRESSES)
+        known = json.loads(text) if text else {}
+        cluster_ip = known.get("clusterIP") or dig(service, "spec.clusterIP", "")
+        host = reach.load_balancer(service) or cluster_ip
+        if host in ("", "None"):
+            return None
+        return host, int(known.get("ports", {}).get(str(port), port))
+
+
+def launcher() -> Any:
+    """The engine's launcher, imported when it is first needed."""
+    from meshcourse.embedded.daemon import launcher as module
+
+    return module
+
+
+def names() -> list[str]:
+    """The clusters that exist on this machine, running or not."""
+    return [str(getattr(item, "name", item)) for item in launcher().list_clusters()]
+
+
+def logs(name: str) -> Any:
+    """The log of the cluster called `name`, as the launcher gives it."""
+    return launcher().logs(name)

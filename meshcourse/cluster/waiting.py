@@ -1,0 +1,181 @@
+"""Waiting for a condition with a deadline, showing what is missing and, when nothing moves, why.
+
+A condition is a function that returns what is still missing, in words; an empty list means that it holds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from meshcourse.cluster import kinds, podstate
+from meshcourse.cluster.errors import ApiError, WaitError
+from meshcourse.cluster.manifests import Object, dig, name_of
+from meshcourse.cluster.progress import Progress
+from meshcourse.cluster.rest import Rest
+
+Condition = Callable[[], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How patiently to wait, in seconds.
+
+    :param poll: between two looks.
+    :param stall: without any change before the events are shown.
+    """
+
+    timeout: float = 120.0
+    poll: float = 0.15
+    stall: float = 8.0
+
+
+def until(
+    title: str,
+    missing: Condition,
+    progress: Progress,
+    *,
+    pace: Pace | None = None,
+    explain: Callable[[], Sequence[str]] = tuple,
+) -> float:
+    """Wait until nothing is missing; returns the seconds it took.
+
+    :param explain: what may be the reason, asked when nothing has changed for a while.
+    :raises WaitError: at the deadline, with what was missing last and the explanation.
+    """
+    pace = pace or Pace()
+    started = changed = time.monotonic()
+    last: list[str] = []
+    told = False
+    with progress.stage(title):
+        while left := list(missing()):
+            now = time.monotonic()
+            if left != last:
+                last, changed, told = left, now, False
+            if now - changed > pace.stall and not told:
+                told = True
+                for line in (
+                    f"  nothing has changed for {pace.stall:.0f} s: {'; '.join(left)}",
+                    *explain(),
+                ):
+                    progress.say(line)
+            if now - started > pace.timeout:
+                raise _timeout(title, pace.timeout, left, explain())
+            progress.note("; ".join(left))
+            time.sleep(pace.poll)
+    return time.monotonic() - started
+
+
+def workloads(rest: Rest, namespace: str, selector: str = "") -> Condition:
+    """Every Deployment is rolled out and every pod ready, and none is on its way out."""
+
+    def missing() -> list[str]:
+        query = {"labelSelector": selector}
+        deployments = rest.get(kinds.DEPLOYMENT.path(namespace), **query)["items"]
+        pods = rest.get(kinds.POD.path(namespace), **query)["items"]
+        if not deployments and not pods:
+            where = f" with {selector}" if selector else ""
+            return [f"no pods in namespace {namespace}{where} yet"]
+        late = [podstate.describe(pod) for pod in pods if not podstate.is_ready(pod)]
+        return late or [line for item in deployments if (line := rollout(item))]
+
+    return missing
+
+
+def named(rest: Rest, kind: kinds.Kind, namespace: str, name: str) -> Condition:
+    """One object is there and does what its kind is for (rolled out, ready, has an address)."""
+
+    def missing() -> list[str]:
+        try:
+            obj = rest.get(kind.path(namespace if kind.namespaced else "", name))
+        except ApiError as error:
+            if error.code != 404:
+                raise
+            return [f"{kind.printed}/{name} does not exist yet"]
+        line = _STATES.get(kind.kind, _condition)(obj)
+        return [line] if line else []
+
+    return missing
+
+
+def gone(
+    rest: Rest, kind: kinds.Kind, namespace: str, name: str = "", selector: str = ""
+) -> Condition:
+    """Nothing of the kind is left (that has the name, or matches the selector)."""
+
+    def missing() -> list[str]:
+        query = {"labelSelector": selector}
+        if name:
+            query["fieldSelector"] = f"metadata.name={name}"
+        items = rest.get(kind.path(namespace if kind.namespaced else ""), **query)["items"]
+        return [f"{kind.printed}/{name_of(item)} is still there" for item in items]
+
+    return missing
+
+
+def rollout(deployment: Object) -> str:
+    """What a Deployment's roll-out still lacks, "" if nothing."""
+    name, status = name_of(deployment), deployment.get("status") or {}
+    want = dig(deployment, "spec.replicas", 1)
+    if status.get("observedGeneration", 0) < dig(deployment, "metadata.generation", 0):
+        return f"{name}: change not seen by the controller yet"
+    updated, available = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
+    if updated < want or status.get("replicas", 0) > updated:
+        return f"{name}: {updated} of {want} pods updated"
+    return f"{name}: {available} of {want} pods available" if available < want else ""
+
+
+def events(rest: Rest, namespace: str, about: Sequence[str], limit: int = 4) -> list[str]:
+    """The latest warnings that concern the names in `about` (prefixes of object names)."""
+    items = rest.get(kinds.EVENT.path(namespace))["items"]
+    warnings = [
+        item
+        for item in items
+        if item.get("type") == "Warning"
+        and any(dig(item, "involvedObject.name", "").startswith(name) for name in about)
+    ]
+    warnings.sort(key=lambda item: item.get("lastTimestamp") or item.get("eventTime") or "")
+    return [f"  {_event(item)}" for item in warnings[-limit:]]
+
+
+def _event(item: Object) -> str:
+    who = f"{dig(item, 'involvedObject.kind', '')}/{dig(item, 'involvedObject.name', '')}".lower()
+    return f"{who}: {item.get('reason', '')}: {item.get('message', '')}"
+
+
+def _pod(pod: Object) -> str:
+    return "" if podstate.is_ready(pod) else podstate.describe(pod)
+
+
+def _service(service: Object) -> str:
+    if dig(service, "spec.type") != "LoadBalancer" or dig(service, "status.loadBalancer.ingress"):
+        return ""
+    return f"service/{name_of(service)}: no load-balancer address yet"
+
+
+_TELLING = {"Ready", "Available", "Established", "Programmed", "Complete"}
+
+
+def _condition(obj: Object) -> str:
+    for item in dig(obj, "status.conditions", []):
+        if item.get("type") in _TELLING and item.get("status") != "True":
+            return (
+                f"{name_of(obj)}: {item['type']} is {item.get('status')}: {item.get('message', '')}"
+            )
+    return ""
+
+
+_STATES: dict[str, Callable[[Object], str]] = {
+    "Deployment": rollout,
+    "Pod": _pod,
+    "Service": _service,
+}
+
+
+def _timeout(title: str, seconds: float, left: list[str], why: Sequence[str]) -> WaitError:
+    detail = "\n".join([f"  {line}" for line in left] + list(why))
+    return WaitError(
+        f"{title}: not done after {seconds:.0f} s. Still missing:\n{detail}",
+        remedy="`%kubectl describe pod NAME` and `%kubectl logs NAME` tell more.",
+    )
