@@ -44,7 +44,7 @@ def cell(obj: Object, definition: Object) -> Any:
     value = found[0] if found else None
     if value is None:
         return None
-    convert = _CELLS.get(definition.get("type", "string"), _string)
+    convert: Callable[[Any], Any] = _CELLS.get(definition.get("type", "string"), _string)
     return convert(value)
 
 
