@@ -34,8 +34,9 @@ def home() -> Path:
     )
 
 
-def state(name: str = "") -> Path:
-    """``$XDG_STATE_HOME/meshcourse``, or the folder of the cluster called `name` in it (not created)."""
-    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    folder = Path(base) / "meshcourse"
-    return folder / name if name else folder
+def state() -> Path:
+    """``$XDG_STATE_HOME/meshcourse``, where the learner's progress is kept (not created)."""
+    base = os.environ.get("XDG_STATE_HOME") or ""
+    # The XDG specification says that a relative path is to be ignored.
+    home = Path(base) if base.startswith("/") else Path.home() / ".local" / "state"
+    return home / "meshcourse"

@@ -15,6 +15,7 @@ from meshcourse.cluster import reach
 from meshcourse.cluster.manifests import Object, dig
 from meshcourse.cluster.progress import Progress
 from meshcourse.cluster.provider import Capabilities, Part
+from meshcourse.embedded.daemon import launcher
 
 _ADDRESSES = "meshcourse.io/addresses"
 
@@ -41,26 +42,25 @@ PARTS = (
 class Embedded:
     """The embedded cluster called `name`."""
 
-    def __init__(self, name: str = "default") -> None:
-        self.name = name
+    def __init__(self, name: str = "") -> None:
+        self.name = name or launcher.DEFAULT_NAME
         self.capabilities = Capabilities("embedded", owned=True, direct=True, parts=PARTS)
 
     def start(self, progress: Progress) -> None:
-        launcher().up(self.name, progress.finished)
+        launcher.up(self.name, lambda stage: progress.finished(stage.name, stage.seconds))
 
     def stop(self, progress: Progress) -> None:
         with progress.stage(f'cluster "{self.name}" down'):
-            launcher().down(self.name)
+            launcher.down(self.name)
 
     def running(self) -> bool:
-        return bool(self.status().get("running"))
+        return bool(self.status()["running"])
 
     def status(self) -> dict[str, Any]:
-        found: dict[str, Any] = launcher().status(self.name)
-        return found
+        return launcher.status(self.name)
 
     def kubeconfig(self) -> Path:
-        return Path(launcher().kubeconfig_path(self.name))
+        return launcher.kubeconfig_path(self.name)
 
     def istioctl(self) -> list[str]:
         return [sys.executable, "-m", "meshcourse.embedded.istioctl"]
@@ -76,18 +76,11 @@ class Embedded:
         return host, int(known.get("ports", {}).get(str(port), port))
 
 
-def launcher() -> Any:
-    """The engine's launcher, imported when it is first needed."""
-    from meshcourse.embedded.daemon import launcher as module
-
-    return module
-
-
 def names() -> list[str]:
-    """The clusters that exist on this machine, running or not."""
-    return [str(getattr(item, "name", item)) for item in launcher().list_clusters()]
+    """The embedded clusters that have state on this machine, running or not."""
+    return launcher.list_clusters()
 
 
-def logs(name: str) -> Any:
-    """The log of the cluster called `name`, as the launcher gives it."""
-    return launcher().logs(name)
+def logs(name: str, lines: int = 100) -> str:
+    """The last lines of the daemon's log."""
+    return launcher.logs(name or launcher.DEFAULT_NAME, lines)
