@@ -13,12 +13,11 @@ from meshcourse.embedded.controllers import (
     revisions,
     rollout_plan,
     rollout_status,
-    selecting,
 )
 from meshcourse.embedded.controllers.context import Context
 from meshcourse.embedded.controllers.controller import Controller
 from meshcourse.embedded.controllers.rollout import Rollout
-from meshcourse.embedded.kube import objects, refs
+from meshcourse.embedded.kube import objects, refs, selectors
 from meshcourse.embedded.kube.objects import Key, Object
 
 
@@ -48,7 +47,7 @@ class DeploymentController(Controller):
         deployment = self._deployments.get(*key)
         if deployment is None:
             return None
-        if selecting.is_empty(deployment["spec"].get("selector")):
+        if not selectors.from_object(deployment["spec"].get("selector") or {}):
             self._selects_everything(deployment)
             return None
         sets = await ownership.claim(self.client, deployment, refs.DEPLOYMENTS, self._sets)

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable
 
 from meshcourse.embedded.client.informer import Informer
 from meshcourse.embedded.client.protocol import Client
-from meshcourse.embedded.controllers import selecting
 from meshcourse.embedded.controllers.context import FIELD_MANAGER
-from meshcourse.embedded.kube import objects
+from meshcourse.embedded.kube import objects, selectors
 from meshcourse.embedded.kube.objects import Key, Object
 from meshcourse.embedded.kube.refs import Resource
 from meshcourse.embedded.kube.status import ApiError
@@ -32,7 +31,7 @@ def watch_owned(children: Informer, owners: Informer, add: Callable[[Key], None]
                 add(objects.key(found))
         if type_ != "DELETED" and objects.owner(obj) is None and _identity_changed(obj, old):
             for candidate in owners.by_namespace(objects.namespace(obj)):
-                if selecting.matches(candidate["spec"].get("selector"), objects.labels(obj)):
+                if _selects(candidate, obj):
                     add(objects.key(candidate))
 
     children.add_handler(changed)
@@ -56,12 +55,11 @@ async def claim(
     client: Client, owner: Object, owner_resource: Resource, children: Informer
 ) -> list[Object]:
     """The children of `owner` after adopting orphans and releasing those that no longer match its selector."""
-    selector = owner["spec"].get("selector")
     kept: list[Object] = []
     for child in children.by_owner(objects.uid(owner)):
         if not is_controlled_by(child, owner):
             continue
-        if selecting.matches(selector, objects.labels(child)) or objects.deleting(child):
+        if _selects(owner, child) or objects.deleting(child):
             kept.append(child)
         elif not objects.deleting(owner):
             await _release(client, children.resource, owner, child)
@@ -81,9 +79,7 @@ def _orphans(owner: Object, children: Informer) -> Iterable[Object]:
     return [
         child
         for child in candidates
-        if objects.owner(child) is None
-        and not objects.deleting(child)
-        and selecting.matches(selector, objects.labels(child))
+        if objects.owner(child) is None and not objects.deleting(child) and _selects(owner, child)
     ]
 
 
@@ -134,6 +130,10 @@ async def _set_owners(
         if error.code == 404:
             return None
         raise
+
+
+def _selects(owner: Object, child: Object) -> bool:
+    return selectors.from_object(owner["spec"].get("selector")).matches(objects.labels(child))
 
 
 def _identity_changed(obj: Object, old: Object | None) -> bool:
