@@ -12,6 +12,7 @@ from meshcourse.embedded.apiserver.schemas.builtin import (
     DecodeError,
     for_builtin,
 )
+from meshcourse.embedded.apiserver.schemas.custom import CustomSchema, for_crd
 from meshcourse.embedded.apiserver.schemas.kinds import (
     BuiltinKind,
     Subresource,
@@ -22,9 +23,14 @@ from meshcourse.embedded.apiserver.schemas.kinds import (
 __all__ = [
     "BuiltinKind",
     "BuiltinSchema",
+    "CustomSchema",
     "DecodeError",
     "Subresource",
     "builtin_kinds",
     "find",
     "for_builtin",
+    "for_crd",
+    "openapi_v2",
+    "openapi_v3",
+    "openapi_v3_index",
 ]

@@ -53,6 +53,7 @@ def fingerprint() -> str:
     return _fingerprint(_source())
 
 
+@functools.cache
 def _source() -> Path:
     spec = importlib.util.find_spec("kubernetes_validate")
     folder = f"{versions.KUBERNETES}-local"
