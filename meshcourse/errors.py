@@ -17,3 +17,7 @@ class MeshcourseError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\n  → {self.remedy}" if self.remedy else self.message
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows instead of a traceback (IPython's protocol): the learner did not write our code."""
+        return [str(self)]
