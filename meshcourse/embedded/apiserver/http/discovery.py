@@ -1,7 +1,7 @@
 """Discovery documents: which groups, versions and kinds are served.
 
-Source: ``meta.k8s.io/v1`` APIGroupList and APIResourceList, ``apidiscovery.k8s.io/v2`` (aggregated discovery, which spares
-a client one request for every group version).
+Source: ``meta.k8s.io/v1`` APIGroupList and APIResourceList, ``apidiscovery.k8s.io/v2`` (aggregated discovery, which
+spares a client one request for every group version).
 """
 
 from __future__ import annotations

@@ -16,7 +16,6 @@ from meshcourse.embedded.apiserver.store.journal import Journal
 from meshcourse.embedded.kube import objects
 from meshcourse.embedded.kube.objects import Key, Object
 
-
 Objects = list[Object]
 Names = list[str]
 Listeners = list[Callable[[Event], None]]
