@@ -1,0 +1,191 @@
+"""Samples in memory: compact where nothing changes, bounded by a retention time.
+
+All series of one scrape target share one `Timeline` of scrape times. A series stores only the scrapes at which its
+value changed, because most counters of a mesh stand still most of the time. A series that a scrape no longer shows
+gets a staleness marker, as in Prometheus ("Staleness", prometheus.io querying basics).
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meshcourse.embedded.addons.prometheus.matchers import Matcher
+
+Labels = tuple[tuple[str, str], ...]
+Times = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+METRIC_NAME = "__name__"
+_STALE_BITS = 0x7FF0000000000002
+#: The NaN that marks a series as gone; distinguishable by its bits from a NaN that was measured.
+STALE: float = struct.unpack("<d", struct.pack("<Q", _STALE_BITS))[0]
+_STALE_RAW = struct.pack("<d", STALE)
+
+
+def make_labels(labels: Mapping[str, str]) -> Labels:
+    """Canonical form of a label set: sorted, without empty values (an empty label is an absent one)."""
+    return tuple(sorted((name, value) for name, value in labels.items() if value != ""))
+
+
+def stale(values: Floats) -> NDArray[np.bool_]:
+    """Which of the values are staleness markers."""
+    found: NDArray[np.bool_] = values.view(np.uint64) == _STALE_BITS
+    return found
+
+
+class Timeline:
+    """The times (milliseconds since the epoch, increasing) of the scrapes of one target."""
+
+    def __init__(self) -> None:
+        self.times = array("q")
+        self.dropped = (
+            0  # scrapes forgotten at the front; indices into series count from the first ever
+        )
+
+    @property
+    def end(self) -> int:
+        """The index of the next scrape."""
+        return self.dropped + len(self.times)
+
+    def trim(self, before: int) -> None:
+        count = bisect_left(self.times, before)
+        if count:
+            del self.times[:count]
+            self.dropped += count
+
+
+class Series:
+    """One label set on one timeline. ``changes[i]`` is the scrape from which ``values[i]`` holds."""
+
+    __slots__ = ("changes", "labels", "timeline", "values")
+
+    def __init__(self, labels: Labels, timeline: Timeline) -> None:
+        self.labels = labels
+        self.timeline = timeline
+        self.changes = array("q")
+        self.values = array("d")
+
+    def append(self, index: int, value: float) -> None:
+        """The value at scrape `index`; stored only if it differs, bit for bit, from the one before."""
+        if self.values and struct.pack("<d", self.values[-1]) == struct.pack("<d", value):
+            return
+        self.changes.append(index)
+        self.values.append(value)
+
+    @property
+    def gone(self) -> bool:
+        return not self.values or struct.pack("<d", self.values[-1]) == _STALE_RAW
+
+    def between(self, start: int, end: int) -> tuple[Times, Floats]:
+        """Samples with ``start < time <= end``, staleness markers included."""
+        line = self.timeline
+        times: Times = (
+            np.frombuffer(line.times, dtype=np.int64) if line.times else np.empty(0, np.int64)
+        )
+        low = int(np.searchsorted(times, start, side="right"))
+        high = int(np.searchsorted(times, end, side="right"))
+        first = self.changes[0] - line.dropped if self.changes else high
+        low = max(low, first)
+        if low >= high:
+            return np.empty(0, np.int64), np.empty(0, np.float64)
+        changes = np.frombuffer(self.changes, dtype=np.int64)
+        values = np.frombuffer(self.values, dtype=np.float64)
+        scrapes = np.arange(low + line.dropped, high + line.dropped)
+        held = np.searchsorted(changes, scrapes, side="right") - 1
+        return times[low:high].copy(), values[held]
+
+    def trim(self) -> bool:
+        """Forget changes that ended before the timeline's first scrape; whether anything is left to show."""
+        keep = max(0, int(np.searchsorted(self.changes, self.timeline.dropped, side="right")) - 1)
+        if keep:
+            del self.changes[:keep]
+            del self.values[:keep]
+        return not (self.gone and (not self.changes or self.changes[-1] < self.timeline.dropped))
+
+
+class Database:
+    """All series, with an index by metric name.
+
+    :param retention: milliseconds of samples that are kept.
+    """
+
+    def __init__(self, retention: int = 2 * 3600 * 1000) -> None:
+        self.retention = retention
+        self._by_name: dict[str, dict[Labels, list[Series]]] = defaultdict(dict)
+        self._last_trim = 0
+
+    def __len__(self) -> int:
+        return sum(
+            len(lines) for by_labels in self._by_name.values() for lines in by_labels.values()
+        )
+
+    def series(self, labels: Labels, timeline: Timeline) -> Series:
+        """The series of a label set on a timeline, made if it is new."""
+        name = next((value for key, value in labels if key == METRIC_NAME), "")
+        lines = self._by_name[name].setdefault(labels, [])
+        for found in lines:
+            if found.timeline is timeline:
+                return found
+        lines.append(Series(labels, timeline))
+        return lines[-1]
+
+    def load(self, labels: Mapping[str, str], samples: Iterable[tuple[int, float]]) -> None:
+        """Store one series with its own times: for tests and imports."""
+        timeline = Timeline()
+        series = self.series(make_labels(labels), timeline)
+        for time, value in samples:
+            series.append(timeline.end, value)
+            timeline.times.append(time)
+
+    def trim(self, now: int) -> None:
+        """Forget what is older than the retention time (at most once a tenth of it)."""
+        if now - self._last_trim < self.retention // 10:
+            return
+        self._last_trim = now
+        timelines = {id(series.timeline): series.timeline for series in self._all()}
+        for timeline in timelines.values():
+            timeline.trim(now - self.retention)
+        for name, by_labels in list(self._by_name.items()):
+            for labels, lines in list(by_labels.items()):
+                lines[:] = [series for series in lines if series.trim()]
+                if not lines:
+                    del by_labels[labels]
+            if not by_labels:
+                del self._by_name[name]
+
+    def select(self, matchers: Iterable[Matcher]) -> list[Series]:
+        """The series that satisfy all matchers, in the order of their labels."""
+        wanted = list(matchers)
+        exact = next((m.value for m in wanted if m.name == METRIC_NAME and m.kind == "="), None)
+        names = [exact] if exact is not None else list(self._by_name)
+        found = [
+            series
+            for name in names
+            for labels, lines in self._by_name.get(name, {}).items()
+            if _satisfies(labels, wanted)
+            for series in lines
+        ]
+        return sorted(found, key=lambda series: series.labels)
+
+    def label_names(self, matchers: Iterable[Matcher] = ()) -> list[str]:
+        return sorted({name for series in self.select(matchers) for name, _ in series.labels})
+
+    def label_values(self, name: str, matchers: Iterable[Matcher] = ()) -> list[str]:
+        return sorted({v for s in self.select(matchers) for n, v in s.labels if n == name})
+
+    def _all(self) -> Iterator[Series]:
+        for by_labels in self._by_name.values():
+            for lines in by_labels.values():
+                yield from lines
+
+
+def _satisfies(labels: Labels, matchers: list[Matcher]) -> bool:
+    values = dict(labels)
+    return all(matcher.matches(values.get(matcher.name, "")) for matcher in matchers)
