@@ -199,15 +199,17 @@ def test_every_dashboard_query(referee: Referee, ours: tsdb.Database, query: str
 
 
 def test_generated_queries(referee: Referee, ours: tsdb.Database) -> None:
+    """Counted are those that find data: equality of nothing with nothing shows little."""
     window = (cases.START + 300_077, END - 200_000, 47_000)
-    failures, with_data, refused = [], 0, 0
-    for query in cases.generated(GENERATED):
+    failures, asked, with_data = [], 0, 0
+    for query in cases.generated(3 * GENERATED):
         answer = theirs(referee, query, *window)
-        refused += isinstance(answer, str)
+        asked += 1
         with_data += bool(answer) and not isinstance(answer, str)
         found = difference(mine(ours, query, *window, old=referee.version < 3), answer)
         if found:
             failures.append(f"{query}\n    {found}")
-    assert not failures, f"{len(failures)} of {GENERATED}:\n" + "\n".join(failures[:10])
-    assert with_data > GENERATED * 0.8  # otherwise equality of nothing with nothing would count
-    assert refused < GENERATED * 0.05
+        if with_data == GENERATED:
+            break
+    assert not failures, f"{len(failures)} of {asked}:\n" + "\n".join(failures[:10])
+    assert with_data == GENERATED
