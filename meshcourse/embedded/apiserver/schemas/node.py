@@ -36,12 +36,13 @@ _PORT_PROTOCOL: Final = frozenset(
 class Node:
     """One node. `kind` is object, map, array, string, bytes, integer, number, boolean, any or a special.
 
-    `name` is the definition's short name (``PodSpec``, "" for anonymous nodes); `go` the Go type for messages;
-    `format` the integer's width. Navigation (`child`, `items`) never fails. Read-only once built.
+    `definition` is the definition's full name ("" for anonymous nodes) and `name` its last part (``PodSpec``); `go` the
+    Go type for messages; `format` the integer's width. Navigation (`child`, `items`) never fails. Read-only once built.
     """
 
     __slots__ = (
         "default",
+        "definition",
         "element",
         "fields",
         "format",
@@ -55,9 +56,10 @@ class Node:
         "patch_strategy",
     )
 
-    def __init__(self, kind: str, name: str = "", go: str = "") -> None:
+    def __init__(self, kind: str, definition: str = "", go: str = "") -> None:
         self.kind = kind
-        self.name = name
+        self.definition = definition
+        self.name = definition.rsplit(".", 1)[-1]
         self.go = go
         self.format = ""
         self.fields: dict[str, Node] = {}
@@ -108,7 +110,7 @@ class _Builder:
             return self._made[name]
         schema = self._source[name]
         kind = _SPECIAL.get(name) or ("any" if name.endswith(_ANY_SUFFIXES) else _kind(schema))
-        node = Node(kind, name.rsplit(".", 1)[-1], go_types.of_definition(name))
+        node = Node(kind, name, go_types.of_definition(name))
         self._made[name] = node
         self._fill(node, schema)
         return node
@@ -168,7 +170,7 @@ def _overridden(shared: Node, schema: dict[str, Any]) -> Node:
     """`shared`, or a copy when the property says more than its definition does."""
     if not any(key.startswith("x-kubernetes-") or key == "default" for key in schema):
         return shared
-    copy = Node(shared.kind, shared.name, shared.go)
+    copy = Node(shared.kind, shared.definition, shared.go)
     # The dictionary itself is shared: a recursive definition may still be filling it.
     copy.fields, copy.element, copy.format = shared.fields, shared.element, shared.format
     copy.map_type, copy.list_type = shared.map_type, shared.list_type
