@@ -1,26 +1,53 @@
-"""The entry to ingest."""
+"""The entry to ingest: all objects in, one immutable snapshot out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from meshcourse.embedded.istio import model
+from meshcourse.embedded.istio.ingest import configs, endpoints, memory, mesh, services, workloads
+from meshcourse.embedded.kube import objects as kube
 from meshcourse.embedded.kube import refs
-from meshcourse.embedded.kube.objects import Object
+from meshcourse.embedded.kube.objects import Key, Object
 
 #: All objects of each kind, as listed by an informer. A kind may be missing.
 Objects = Mapping[refs.Resource, Sequence[Object]]
 
-#: The kinds that istiod must watch for `snapshot`.
+#: Istio and Gateway API kinds that become `model.Config`.
+CONFIG_KINDS: Final = (
+    refs.VIRTUALSERVICES,
+    refs.DESTINATIONRULES,
+    refs.GATEWAYS,
+    refs.SERVICEENTRIES,
+    refs.SIDECARS,
+    refs.WORKLOADENTRIES,
+    refs.WORKLOADGROUPS,
+    refs.ENVOYFILTERS,
+    refs.PROXYCONFIGS,
+    refs.PEERAUTHENTICATIONS,
+    refs.REQUESTAUTHENTICATIONS,
+    refs.AUTHORIZATIONPOLICIES,
+    refs.TELEMETRIES,
+    refs.WASMPLUGINS,
+    refs.K8S_GATEWAYCLASSES,
+    refs.K8S_GATEWAYS,
+    refs.HTTPROUTES,
+    refs.GRPCROUTES,
+    refs.TLSROUTES,
+    refs.TCPROUTES,
+    refs.REFERENCEGRANTS,
+    refs.INGRESSES,
+)
+#: The kinds that istiod must watch for `snapshot` (where the server has them).
 KINDS: Final = (
     refs.NAMESPACES,
-    refs.NODES,
     refs.PODS,
     refs.SERVICES,
     refs.ENDPOINTSLICES,
     refs.CONFIGMAPS,
     refs.SECRETS,
+    *CONFIG_KINDS,
 )
 
 
@@ -30,4 +57,92 @@ def snapshot(objects: Objects, previous: model.Snapshot | None = None) -> model.
     Objects must not be modified afterwards. With `previous` (the last result), everything whose
     source has the same ``uid`` and ``resourceVersion`` is the same Python object as there.
     """
-    raise LookupError((objects, previous))
+    known = memory.Memory(previous.sources if previous else {})
+    settings = _mesh(objects, known)
+    pods = known.each("pods", objects.get(refs.PODS, ()), workloads.parse)
+    found, found_endpoints = _registry(objects, known, settings, pods)
+    spaces = known.each("namespaces", objects.get(refs.NAMESPACES, ()), configs.namespace)
+    return model.Snapshot(
+        mesh=settings,
+        namespaces={key.name: value for key, value in spaces.items()},
+        services=found,
+        endpoints=found_endpoints,
+        workloads=pods,
+        configs=_configs(objects, known),
+        secrets=known.each("secrets", objects.get(refs.SECRETS, ()), configs.secret),
+        sources=known.now,
+    )
+
+
+def _mesh(objects: Objects, known: memory.Memory) -> model.MeshConfig:
+    wanted = Key(mesh.NAMESPACE, mesh.CONFIG_MAP)
+    maps = (one for one in objects.get(refs.CONFIGMAPS, ()) if kube.key(one) == wanted)
+    found = known.each("mesh", maps, mesh.parse)
+    return found.get(wanted) or known.derived("mesh-default", lambda: mesh.parse(None))
+
+
+Registry = tuple[
+    Mapping[model.ServiceKey, model.Service], Mapping[model.ServiceKey, endpoints.ByPort]
+]
+
+
+def _registry(
+    objects: Objects,
+    known: memory.Memory,
+    settings: model.MeshConfig,
+    pods: Mapping[Key, model.Workload],
+) -> Registry:
+    found = known.each(
+        "services",
+        objects.get(refs.SERVICES, ()),
+        lambda obj: services.parse(obj, settings),
+        settings,
+    )
+    slices = known.each("slices", objects.get(refs.ENDPOINTSLICES, ()), endpoints.parse)
+    by_service = known.derived(
+        "endpoints",
+        lambda: _keep(
+            known.previous("endpoints"), endpoints.by_service(slices.values(), found, pods)
+        ),
+        found,
+        slices,
+        pods,
+    )
+    return known.derived("registry", lambda: _by_host(found, by_service), found, by_service)
+
+
+def _by_host(found: Mapping[Key, model.Service], by_service: Mapping[Key, Any]) -> Registry:
+    ordered = sorted(found.items(), key=lambda item: (item[1].created, item[0]))
+    keys = {key: model.ServiceKey(one.namespace, one.hostname) for key, one in ordered}
+    return (
+        {keys[key]: one for key, one in ordered},
+        {keys[key]: by_service[key] for key, _ in ordered},
+    )
+
+
+def _keep(before: dict[Key, Any] | None, now: dict[Key, Any]) -> dict[Key, Any]:
+    """`now` with the previous objects wherever they are equal."""
+    if not before:
+        return now
+    return {key: _keep_ports(before.get(key) or {}, ports) for key, ports in now.items()}
+
+
+def _keep_ports(before: Mapping[int, Any], now: Mapping[int, Any]) -> Mapping[int, Any]:
+    if before == now:
+        return before
+    return {port: before[port] if before.get(port) == one else one for port, one in now.items()}
+
+
+def _configs(
+    objects: Objects, known: memory.Memory
+) -> dict[refs.Resource, tuple[model.Config, ...]]:
+    result = {}
+    for resource in CONFIG_KINDS:
+        name = resource.qualified
+        found = known.each(name, objects.get(resource, ()), configs.parse)
+        result[resource] = known.derived(f"{name}/sorted", _sorter(found), found)
+    return result
+
+
+def _sorter(found: dict[Key, model.Config]) -> Any:
+    return lambda: tuple(sorted(found.values(), key=lambda one: one.age_key))

@@ -1,8 +1,8 @@
 """The mesh as translation sees it: frozen values, no behaviour beyond simple look-ups, no I/O.
 
-`Snapshot` is everything that is known at one moment, `Proxy` is whom configuration is built for, `Resources` is
-what comes out. Objects that did not change between two snapshots are the very same Python objects,
-so that identity is a cache key.
+`Snapshot` is everything that is known at one moment, `Proxy` is whom configuration is built for,
+`Resources` is what comes out. Objects that did not change between two snapshots are the very same
+Python objects, so that identity is a cache key.
 """
 
 from __future__ import annotations

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Config:
-    """One Istio or Gateway API object. Equality and hash are identity: ingest reuses unchanged ones.
+    """One Istio or Gateway API object. Equality and hash are identity: ingest reuses unchanged
+    ones.
 
     :param kind: ``VirtualService``, ``DestinationRule`` …
     :param created: ``metadata.creationTimestamp`` (RFC 3339, sorts as text; "" sorts first).
@@ -23,8 +24,8 @@ class Config:
     created: str = ""
     uid: str = ""
     resource_version: str = ""
-    labels: Mapping[str, str] = ()  # type: ignore[assignment]
-    annotations: Mapping[str, str] = ()  # type: ignore[assignment]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
     generation: int = 0
 
     @property

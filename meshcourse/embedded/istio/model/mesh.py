@@ -1,4 +1,6 @@
-"""MeshConfig: the settings of the whole mesh (ConfigMap ``istio`` in ``istio-system``, key ``mesh``)."""
+"""MeshConfig: the settings of the whole mesh (ConfigMap ``istio`` in ``istio-system``, key
+``mesh``).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ class ExtensionProvider:
 
 @dataclass(frozen=True, slots=True)
 class MeshConfig:
-    """The fields of ``istio.mesh.v1alpha1.MeshConfig`` that have an effect here, with Istio's defaults.
+    """The fields of ``istio.mesh.v1alpha1.MeshConfig`` that have an effect here, with Istio's
+    defaults.
 
     :param access_log_file: "" means no access log unless a Telemetry asks for one.
     :param connect_timeout: seconds.

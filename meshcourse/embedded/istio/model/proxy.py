@@ -43,6 +43,8 @@ class Proxy:
 
     @property
     def node_id(self) -> str:
-        """Envoy's ``node.id``: ``sidecar~127.66.0.5~reviews-v1-abc.default~default.svc.cluster.local``."""
+        """Envoy's ``node.id``:
+        ``sidecar~127.66.0.5~reviews-v1-abc.default~default.svc.cluster.local``.
+        """
         domain = self.domain or f"{self.namespace}.svc.cluster.local"
         return f"{self.kind}~{self.addresses.pod_ip}~{self.id}~{domain}"

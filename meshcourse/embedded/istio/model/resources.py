@@ -20,11 +20,13 @@ class Resources:
     :param clusters: ``envoy.config.cluster.v3.Cluster`` by name.
     :param endpoints: ``envoy.config.endpoint.v3.ClusterLoadAssignment`` by cluster name.
     :param listeners: ``envoy.config.listener.v3.Listener`` by name.
-    :param routes: ``envoy.config.route.v3.RouteConfiguration`` by name; its ``virtual_hosts`` are shared objects too.
-    :param secrets: ``envoy.extensions.transport_sockets.tls.v3.Secret`` by SDS name: those served over ADS (gateways'
+    :param routes: ``envoy.config.route.v3.RouteConfiguration`` by name; its ``virtual_hosts`` are
+        shared objects too.
+    :param secrets: ``envoy.extensions.transport_sockets.tls.v3.Secret`` by SDS name: those served
+        over ADS (gateways'
         ``kubernetes://NAME``). Workload certificates are not here: the agent writes them to files.
-    :param extensions: ``envoy.config.core.v3.TypedExtensionConfig`` by name (ECDS): HTTP filters whose configuration
-        may change without a listener update.
+    :param extensions: ``envoy.config.core.v3.TypedExtensionConfig`` by name (ECDS): HTTP filters
+        whose configuration may change without a listener update.
     """
 
     clusters: Mapping[str, Json] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from meshcourse.embedded.istio.model.workload import Workload
 
@@ -27,7 +27,9 @@ class Protocol(enum.StrEnum):
 
     @property
     def http(self) -> bool:
-        """Whether routes apply. An unnamed port (AUTO) counts: the embedded mesh sees HTTP through proxy variables."""
+        """Whether routes apply. An unnamed port (AUTO) counts: the embedded mesh sees HTTP through
+        proxy variables.
+        """
         return self in _HTTP
 
     @property
@@ -55,7 +57,9 @@ class Resolution(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A service port. `target` is what the user wrote: a number, a container port's name, or "" (same as number)."""
+    """A service port. `target` is what the user wrote: a number, a container port's name, or ""
+    (same as number).
+    """
 
     number: int
     name: str
@@ -63,13 +67,13 @@ class Port:
     target: int | str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Service:
-    """One host name of the registry.
+    """One host name of the registry. Equality and hash are identity: ingest reuses unchanged ones.
 
-    :param hostname: ``reviews.default.svc.cluster.local``, or a ServiceEntry host (may start with ``*.``).
+    :param hostname: ``reviews.default.svc.cluster.local``, or a ServiceEntry host (may start with
+        ``*.``).
     :param addresses: cluster IPs or ServiceEntry addresses (CIDRs allowed there).
-    :param real_addresses: ``{port: (host, port)}`` at which kube-proxy serves it, where that differs.
     :param export_to: ``*``, ``.``, ``~`` or namespace names.
     :param registry: ``Kubernetes`` or ``External``.
     """
@@ -86,10 +90,12 @@ class Service:
     external_name: str = ""
     export_to: frozenset[str] = frozenset(("*",))
     selector: tuple[tuple[str, str], ...] = ()
-    labels: Mapping[str, str] | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
     subject_alt_names: tuple[str, ...] = ()
     service_type: str = "ClusterIP"
+    publish_not_ready: bool = False
 
     def port(self, number: int) -> Port | None:
         """The port with that number."""
@@ -102,7 +108,8 @@ class Endpoint:
 
     :param address: IP address, host name (DNS resolution) or ``unix:///path``.
     :param tls_mode: ``istio`` if a sidecar terminates mTLS there, else ``disabled``.
-    :param healthy: readiness; unready endpoints are not sent unless `publish_not_ready`.
+    :param healthy: readiness; only healthy endpoints are sent, others only with
+    `publish_not_ready`.
     """
 
     address: str

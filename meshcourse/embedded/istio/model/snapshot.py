@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from meshcourse.embedded.istio.model.config import Config, Namespace, Secret
 from meshcourse.embedded.istio.model.mesh import MeshConfig
 from meshcourse.embedded.istio.model.proxy import Proxy, ProxyKind
 from meshcourse.embedded.istio.model.service import Endpoint, Service
 from meshcourse.embedded.istio.model.workload import Workload
+from meshcourse.embedded.kube import refs
 from meshcourse.embedded.kube.objects import Key
 
 
 class ServiceKey(NamedTuple):
-    """A service is one host name in one namespace (several ServiceEntries may declare the same host)."""
+    """A service is one host name in one namespace (several ServiceEntries may declare the same
+    host).
+    """
 
     namespace: str
     hostname: str
@@ -29,6 +32,7 @@ class Snapshot:
     :param endpoints: for each service, endpoints by service port number.
     :param workloads: pods (with an address) by namespace and name.
     :param configs: by kind, oldest first (Istio's conflict rule).
+    :param sources: what ingest remembers to parse only what changed; nobody else reads it.
     """
 
     mesh: MeshConfig = field(default_factory=MeshConfig)
@@ -36,12 +40,13 @@ class Snapshot:
     services: Mapping[ServiceKey, Service] = field(default_factory=dict)
     endpoints: Mapping[ServiceKey, Mapping[int, tuple[Endpoint, ...]]] = field(default_factory=dict)
     workloads: Mapping[Key, Workload] = field(default_factory=dict)
-    configs: Mapping[str, tuple[Config, ...]] = field(default_factory=dict)
+    configs: Mapping[refs.Resource, tuple[Config, ...]] = field(default_factory=dict)
     secrets: Mapping[Key, Secret] = field(default_factory=dict)
+    sources: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
-    def of_kind(self, kind: str) -> tuple[Config, ...]:
-        """Objects of a kind, oldest first."""
-        return self.configs.get(kind, ())
+    def of_kind(self, resource: refs.Resource) -> tuple[Config, ...]:
+        """Objects of a kind (``refs.VIRTUALSERVICES`` …), oldest first."""
+        return self.configs.get(resource, ())
 
     def proxy(self, namespace: str, pod: str) -> Proxy | None:
         """The proxy in a pod; None if the pod is unknown or has none."""

@@ -43,7 +43,6 @@ class Workload:
     ports: tuple[ContainerPort, ...] = ()
     locality: str = ""
     node: str = ""
-    ready: bool = True
 
     @property
     def app(self) -> str:

@@ -1,7 +1,8 @@
 """What Istio's validating webhook refuses, with its field paths and messages. Pure.
 
-Belongs here: one file per kind, each a function of the object alone. Does not belong here: cross-object analysis
-(``istioctl analyze`` lives in `istioctl`), schema checks that the CRD already makes.
+Belongs here: one file per kind, each a function of the object alone. Does not belong here:
+cross-object analysis (``istioctl analyze`` lives in `istioctl`), schema checks that the CRD already
+makes.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ class Result:
 
     @property
     def message(self) -> str:
-        """The text of the webhook's refusal: one error as it is, several joined as Go's multierror does."""
+        """The text of the webhook's refusal: one error as it is, several joined as Go's multierror
+        does.
+        """
         if len(self.errors) <= 1:
             return "".join(self.errors)
         lines = "".join(f"\n\t* {error}" for error in self.errors)

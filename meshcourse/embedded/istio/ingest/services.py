@@ -1,0 +1,57 @@
+"""Kubernetes Services → services of the registry. Source: pilot's conversion of Services."""
+
+from __future__ import annotations
+
+from meshcourse.embedded.istio.ingest import protocols
+from meshcourse.embedded.istio.model import MeshConfig, Port, Resolution, Service
+from meshcourse.embedded.kube import objects
+from meshcourse.embedded.kube.objects import Object
+
+EXPORT_TO = "networking.istio.io/exportTo"
+
+
+def hostname(name: str, namespace: str, domain: str) -> str:
+    """``reviews.default.svc.cluster.local``."""
+    return f"{name}.{namespace}.svc.{domain}"
+
+
+def parse(obj: Object, mesh: MeshConfig) -> Service:
+    """One Kubernetes Service."""
+    spec = obj.get("spec") or {}
+    name, namespace = objects.key(obj).name, objects.namespace(obj)
+    cluster_ip = spec.get("clusterIP") or ""
+    headless = cluster_ip == "None"
+    external_name = spec.get("externalName", "") if spec.get("type") == "ExternalName" else ""
+    return Service(
+        hostname=hostname(name, namespace, mesh.domain),
+        namespace=namespace,
+        name=name,
+        ports=tuple(_port(port) for port in spec.get("ports") or []),
+        addresses=() if headless or not cluster_ip else (cluster_ip,),
+        resolution=Resolution.PASSTHROUGH if headless else Resolution.CLIENT_SIDE,
+        external=bool(external_name),
+        headless=headless,
+        external_name=external_name,
+        export_to=export_to(objects.annotations_of(obj), mesh),
+        selector=tuple(sorted((spec.get("selector") or {}).items())),
+        labels=objects.labels(obj),
+        annotations=objects.annotations_of(obj),
+        created=objects.meta(obj).get("creationTimestamp") or "",
+        service_type=spec.get("type") or "ClusterIP",
+        publish_not_ready=bool(spec.get("publishNotReadyAddresses")),
+    )
+
+
+def _port(port: Object) -> Port:
+    number, name = int(port["port"]), port.get("name") or ""
+    protocol = protocols.of_port(
+        number, name, port.get("protocol") or "TCP", port.get("appProtocol")
+    )
+    return Port(number, name, protocol, port.get("targetPort") or number)
+
+
+def export_to(annotations: dict[str, str], mesh: MeshConfig) -> frozenset[str]:
+    """The visibility that the annotation asks for, else the mesh's default."""
+    text = annotations.get(EXPORT_TO, "")
+    names = [one.strip() for one in text.split(",")] if text else mesh.default_service_export_to
+    return frozenset(names)

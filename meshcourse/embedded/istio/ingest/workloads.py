@@ -1,0 +1,98 @@
+"""Pods → workloads.
+
+Source: Istio's canonical service labels and its heuristic for a pod's workload name (pkg/kube).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from meshcourse.embedded.istio.model import Workload
+from meshcourse.embedded.istio.model.workload import ContainerPort
+from meshcourse.embedded.kube import addresses, objects
+from meshcourse.embedded.kube.objects import Object
+
+PROXY_CONTAINER: Final = "istio-proxy"
+_CRON_JOB: Final = re.compile(r"^(.+)-\d{8,10}$")
+_FINISHED: Final = frozenset(("Succeeded", "Failed"))
+
+
+def parse(pod: Object) -> Workload | None:
+    """A pod as a workload; None while it has no address or after it has finished."""
+    where = addresses.of_pod(pod)
+    if where is None or objects.dig(pod, "status.phase", "") in _FINISHED:
+        return None
+    labels = objects.labels(pod)
+    kind, name = owner(pod)
+    return Workload(
+        namespace=objects.namespace(pod),
+        name=objects.name(pod),
+        addresses=where,
+        labels=labels,
+        annotations=objects.annotations_of(pod),
+        service_account=objects.dig(pod, "spec.serviceAccountName", "default"),
+        workload=name,
+        workload_kind=kind,
+        canonical_service=canonical_service(labels, name),
+        canonical_revision=canonical_revision(labels),
+        proxy=_proxy_kind(pod),
+        ports=_ports(pod),
+        locality=labels.get("istio-locality", "").replace(".", "/"),
+        node=objects.dig(pod, "spec.nodeName", ""),
+    )
+
+
+def owner(pod: Object) -> tuple[str, str]:
+    """Kind and name of what the user deployed: ``("Deployment", "reviews-v1")``."""
+    labels = objects.labels(pod)
+    kind, name = _deployed_by(pod, labels)
+    return kind, labels.get("service.istio.io/workload-name") or name
+
+
+def _deployed_by(pod: Object, labels: dict[str, str]) -> tuple[str, str]:
+    ref = objects.owner(pod)
+    if ref is None:
+        return "Pod", objects.name(pod)
+    kind, name = str(ref["kind"]), str(ref["name"])
+    suffix = f"-{labels.get('pod-template-hash', '')}"
+    if kind == "ReplicaSet" and len(suffix) > 1 and name.endswith(suffix):
+        return "Deployment", name[: -len(suffix)]
+    if kind == "Job" and (found := _CRON_JOB.match(name)):
+        return "CronJob", found[1]
+    return kind, name
+
+
+def canonical_service(labels: dict[str, str], workload: str) -> str:
+    """Istio's canonical service of a workload."""
+    keys = ("service.istio.io/canonical-name", "app.kubernetes.io/name", "app")
+    return next((labels[key] for key in keys if labels.get(key)), workload)
+
+
+def canonical_revision(labels: dict[str, str]) -> str:
+    """Istio's canonical revision of a workload; ``latest`` if none of its labels is set."""
+    keys = ("service.istio.io/canonical-revision", "app.kubernetes.io/version", "version")
+    return next((labels[key] for key in keys if labels.get(key)), "latest")
+
+
+def _containers(pod: Object) -> list[Object]:
+    spec = pod.get("spec") or {}
+    sidecars = [one for one in spec.get("initContainers") or [] if one.get("restartPolicy")]
+    return [*(spec.get("containers") or []), *sidecars]
+
+
+def _proxy_kind(pod: Object) -> str:
+    found = next((one for one in _containers(pod) if one.get("name") == PROXY_CONTAINER), None)
+    if found is None:
+        return ""
+    return "router" if "router" in (found.get("args") or []) else "sidecar"
+
+
+def _ports(pod: Object) -> tuple[ContainerPort, ...]:
+    declared = [
+        ContainerPort(int(port["containerPort"]), port.get("name", ""), port.get("protocol", "TCP"))
+        for container in _containers(pod)
+        if container.get("name") != PROXY_CONTAINER
+        for port in container.get("ports") or []
+    ]
+    return tuple(sorted(set(declared), key=lambda port: (port.number, port.name)))

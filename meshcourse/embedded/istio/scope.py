@@ -1,0 +1,98 @@
+"""What the proxies of one namespace see: services, rules and policies, by host.
+
+Everything that outbound configuration depends on is reached through a `Scope`, so that it can be
+shared by all proxies with the same scope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from meshcourse.embedded.istio import destination_rules, virtual_services, visibility
+from meshcourse.embedded.istio.destination_rules import Rule
+from meshcourse.embedded.istio.model import (
+    Endpoint,
+    MeshConfig,
+    Service,
+    ServiceKey,
+    Snapshot,
+)
+from meshcourse.embedded.istio.virtual_services import VirtualService
+
+
+@dataclass(eq=False)
+class Scope:
+    """The view of a namespace.
+
+    :param labels: the client labels that rules may look at, with this client's values.
+    :param services: visible services by host name (one per name: the namespace's own first, else
+        the oldest).
+    :param rules: VirtualServices bound to the mesh, in order of precedence.
+    """
+
+    snapshot: Snapshot
+    namespace: str
+    labels: Mapping[str, str]
+    index: destination_rules.Index
+    services: Mapping[str, Service]
+    rules: list[VirtualService]
+    all_rules: list[VirtualService]
+    _found: dict[str, Rule | None] = field(default_factory=dict)
+
+    @property
+    def mesh(self) -> MeshConfig:
+        return self.snapshot.mesh
+
+    @property
+    def outbound_policy(self) -> str:
+        """ALLOW_ANY or REGISTRY_ONLY."""
+        return self.mesh.outbound_policy
+
+    def service(self, host: str) -> Service | None:
+        """The service of that host name."""
+        return self.services.get(host)
+
+    def destination_rule(self, host: str) -> Rule | None:
+        """The DestinationRule in force for a host."""
+        if host not in self._found:
+            service = self.services.get(host)
+            namespace = service.namespace if service else ""
+            self._found[host] = self.index.find(host, namespace, self.namespace, self.labels)
+        return self._found[host]
+
+    def endpoints(self, service: Service, port: int) -> tuple[Endpoint, ...]:
+        """The endpoints behind a service port."""
+        key = ServiceKey(service.namespace, service.hostname)
+        return self.snapshot.endpoints.get(key, {}).get(port, ())
+
+
+def visible_services(snapshot: Snapshot, namespace: str) -> dict[str, Service]:
+    """Services by host name as seen from a namespace."""
+    result: dict[str, Service] = {}
+    for service in snapshot.services.values():
+        if not visibility.visible(service.export_to, service.namespace, namespace):
+            continue
+        known = result.get(service.hostname)
+        if known is None or (service.namespace == namespace and known.namespace != namespace):
+            result[service.hostname] = service
+    return result
+
+
+def build(
+    snapshot: Snapshot,
+    namespace: str,
+    labels: Mapping[str, str],
+    rules: list[VirtualService],
+    index: destination_rules.Index,
+) -> Scope:
+    """The scope of a namespace without a Sidecar; `rules` are all VirtualServices, oldest first."""
+    return Scope(
+        snapshot=snapshot,
+        namespace=namespace,
+        labels=labels,
+        index=index,
+        services=visible_services(snapshot, namespace),
+        rules=virtual_services.for_gateway(rules, virtual_services.MESH, namespace, snapshot.mesh),
+        all_rules=rules,
+    )

@@ -1,0 +1,121 @@
+"""The parts that belong to one gateway: listeners, routes and the secrets they need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from meshcourse.embedded.istio import gateways, virtual_services
+from meshcourse.embedded.istio.build import (
+    listener_gateway,
+    route_gateway,
+    route_http,
+    route_tcp,
+    secrets,
+)
+from meshcourse.embedded.istio.gateways import Server
+from meshcourse.embedded.istio.memo import Memo
+from meshcourse.embedded.istio.model import Json, Proxy, Resources
+from meshcourse.embedded.istio.scope import Scope
+from meshcourse.embedded.istio.virtual_services import VirtualService
+
+
+class Gateway:
+    """Builds what one gateway proxy has of its own."""
+
+    def __init__(self, scope: Scope, proxy: Proxy, memo: Memo) -> None:
+        self._scope = scope
+        self._proxy = proxy
+        self._memo = memo
+        self._rules: dict[str, list[VirtualService]] = {}
+
+    def build(self) -> Resources:
+        """Listeners, routes and secrets."""
+        snapshot = self._scope.snapshot
+        configs = gateways.select(snapshot, self._proxy)
+        found = gateways.merge(configs, self._proxy, snapshot)
+        listeners = (
+            listener_gateway.build(self._proxy, one, snapshot.mesh, self._chains) for one in found
+        )
+        servers = [server for one in found for server in one.servers]
+        return Resources(
+            listeners={str(one["name"]): one for one in listeners if one is not None},
+            routes={name: self._route(name, group) for name, group in _by_route(servers).items()},
+            secrets=secrets.of_servers(servers, self._proxy.namespace, snapshot.secrets),
+        )
+
+    def _route(self, name: str, servers: Sequence[Server]) -> Json:
+        return route_gateway.build(name, servers, self._rules_of, self._routes_of)
+
+    def _rules_of(self, server: Server) -> list[VirtualService]:
+        if server.gateway not in self._rules:
+            self._rules[server.gateway] = virtual_services.for_gateway(
+                self._scope.all_rules, server.gateway, self._proxy.namespace, self._scope.mesh
+            )
+        return self._rules[server.gateway]
+
+    def _context(self, server: Server) -> route_http.Context:
+        return route_http.Context(
+            mesh=self._scope.mesh,
+            port=server.port,
+            gateways=frozenset((server.gateway,)),
+            labels=self._proxy.workload.labels,
+            namespace=self._proxy.namespace,
+            service=self._scope.service,
+            rule=self._scope.destination_rule,
+            tls=server.tls is not None,
+        )
+
+    def _routes_of(self, rule: VirtualService, server: Server) -> list[Json]:
+        found = [str(one.get("host") or "") for one in virtual_services.destinations(rule)]
+        services = (self._scope.service(host) for host in found)
+        looked_up = (*services, *(self._scope.destination_rule(host) for host in found))
+        context = self._context(server)
+        return self._memo.get(
+            ("gateway-routes", self._proxy.namespace, server.gateway, server.port, rule),
+            (self._scope.mesh, self._proxy.workload, *looked_up),
+            lambda: route_http.routes(rule, context),
+        )
+
+    def _chains(self, server: Server) -> list[tuple[Sequence[str], list[Json]]]:
+        """Filter chains of a server that routes connections (TCP, or TLS by server name)."""
+        context = self._context(server)
+        if server.is_tls and not server.terminates_tls:
+            return list(_passthrough(self._rules_of(server), server, context))
+        for rule in self._rules_of(server):
+            if not gateways.common_hosts(server.hosts_for(rule.namespace), rule.hosts):
+                continue
+            for route in rule.tcp:
+                if route_tcp.applies(route, context, ()):
+                    return [(server.sni(), [_proxy(route, context)])]
+        return []
+
+
+def _proxy(route: object, context: route_http.Context) -> Json:
+    target = route_tcp.targets(route, context)  # type: ignore[arg-type]
+    return route_tcp.proxy(f"outbound|{context.port}||", target)
+
+
+def _passthrough(
+    rules: Sequence[VirtualService], server: Server, context: route_http.Context
+) -> list[tuple[Sequence[str], list[Json]]]:
+    """One chain per ``sniHosts``; names that an older rule took are left out."""
+    result: list[tuple[Sequence[str], list[Json]]] = []
+    taken: set[str] = set()
+    for rule in rules:
+        if not gateways.common_hosts(server.hosts_for(rule.namespace), rule.hosts):
+            continue
+        for route in rule.tls:
+            for match in route.get("match") or []:
+                names = [one for one in match.get("sniHosts") or [] if one not in taken]
+                if names and route_tcp.applies({"match": [match]}, context, names):
+                    taken.update(names)
+                    result.append((names, [_proxy(route, context)]))
+    return result
+
+
+def _by_route(servers: Sequence[Server]) -> dict[str, list[Server]]:
+    result: dict[str, list[Server]] = {}
+    for server in servers:
+        if server.route:
+            result.setdefault(server.route, []).append(server)
+    return result

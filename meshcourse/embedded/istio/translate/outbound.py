@@ -1,0 +1,188 @@
+"""The parts that all proxies of a scope share: clusters, endpoints, and the sidecars' route
+configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from meshcourse.embedded.istio import destination_rules, hosts, names, peer_authentication
+from meshcourse.embedded.istio import virtual_services as rules_of
+from meshcourse.embedded.istio.build import (
+    cluster_outbound,
+    endpoints,
+    route_http,
+    route_outbound,
+    route_tcp,
+)
+from meshcourse.embedded.istio.build.cluster_outbound import Target
+from meshcourse.embedded.istio.memo import Memo
+from meshcourse.embedded.istio.model import Endpoint, Json, Port, Protocol, Service
+from meshcourse.embedded.istio.scope import Scope
+from meshcourse.embedded.istio.virtual_services import VirtualService
+from meshcourse.embedded.kube import refs
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shared:
+    """Outbound resources of a scope."""
+
+    clusters: dict[str, Json]
+    endpoints: dict[str, Json]
+    route: Json | None
+
+
+class Outbound:
+    """Builds the shared parts of one scope."""
+
+    def __init__(self, scope: Scope, key: tuple[object, ...], memo: Memo) -> None:
+        self._scope = scope
+        self._key = key
+        self._memo = memo
+
+    def build(self, *, sidecar: bool) -> Shared:
+        """Everything; routers have routes of their own and no capture listener."""
+        clusters = {str(one["name"]): one for one in self._static(sidecar=sidecar)}
+        assignments: dict[str, Json] = {}
+        for target in self._targets():
+            cluster = self._cluster(target)
+            clusters[target.name] = cluster
+            if cluster.get("type") == "EDS":
+                assignments[target.name] = self._assignment(target)
+        return Shared(clusters, assignments, self._route() if sidecar else None)
+
+    def _static(self, *, sidecar: bool) -> list[Json]:
+        mesh = self._scope.mesh
+        found: list[Json] = self._memo.get(
+            "static-clusters", (mesh,), lambda: list(cluster_outbound.static(mesh))
+        )
+        return found if sidecar else [one for one in found if one["name"] != names.CAPTURE]
+
+    def _targets(self) -> Iterator[Target]:
+        for host in sorted(self._scope.services):
+            service = self._scope.services[host]
+            rule = self._scope.destination_rule(host)
+            for port in service.ports:
+                if port.protocol is Protocol.UDP:
+                    continue
+                found = self._scope.endpoints(service, port.number)
+                subsets = [str(one.get("name", "")) for one in rule.subsets] if rule else []
+                for subset in ["", *subsets]:
+                    yield Target(service, port, subset, rule, found)
+
+    def _cluster(self, target: Target) -> Json:
+        mesh = self._scope.mesh
+        return self._memo.get(
+            ("cluster", target.name, target.rule),
+            (target.service, target.endpoints, mesh),
+            lambda: cluster_outbound.build(target, mesh),
+        )
+
+    def _assignment(self, target: Target) -> Json:
+        subset = target.rule.subset(target.subset) if target.rule and target.subset else None
+        labels = dict((subset or {}).get("labels") or {})
+        policies = self._scope.snapshot.of_kind(refs.PEERAUTHENTICATIONS)
+        return self._memo.get(
+            ("endpoints", target.name, tuple(sorted(labels.items()))),
+            (target.endpoints, policies, self._scope.mesh),
+            lambda: endpoints.build(
+                target.name, self._reachable(endpoints.select(target.endpoints, labels))
+            ),
+        )
+
+    def _reachable(self, found: Sequence[Endpoint]) -> list[Endpoint]:
+        """Endpoints without mutual TLS where a PeerAuthentication DISABLEs it."""
+        policies = self._scope.snapshot.of_kind(refs.PEERAUTHENTICATIONS)
+        root = self._scope.mesh.root_namespace
+        return [peer_authentication.adjust(one, policies, root) for one in found]
+
+    def _route(self) -> Json:
+        virtual_hosts = [*self._virtual_hosts(), self._catch_all()]
+        return self._memo.get(
+            ("outbound-route", self._key),
+            tuple(virtual_hosts),
+            lambda: route_outbound.configuration(virtual_hosts),
+        )
+
+    def _catch_all(self) -> Json:
+        policy = self._scope.outbound_policy
+        return self._memo.get(("catch-all", policy), (), lambda: route_outbound.catch_all(policy))
+
+    def _virtual_hosts(self) -> Iterator[Json]:
+        chosen = rules_of.by_host(self._scope.rules)
+        patterns = [one for one in chosen if hosts.wild(one)]
+        served: set[str] = set()
+        for host in sorted(self._scope.services):
+            service = self._scope.services[host]
+            name = host if host in chosen else hosts.most_specific(host, patterns)
+            served.add(name or "")
+            for port in service.ports:
+                if port.protocol is not Protocol.UDP:
+                    yield self._of_service(service, port, chosen[name] if name else None)
+        for name in chosen:
+            if name not in served and (found := self._of_unknown_host(name, chosen[name])):
+                yield found
+
+    def _of_service(self, service: Service, port: Port, rule: VirtualService | None) -> Json:
+        scope, mesh = self._scope, self._scope.mesh
+        dependencies = self._dependencies(rule) if rule else ()
+        own = scope.destination_rule(service.hostname)
+
+        def make() -> Json:
+            domains = route_outbound.domains(service, port.number, scope.namespace, mesh)
+            routes = self._routes(service, port, rule)
+            return route_outbound.of_service(service, port, domains, routes)
+
+        return self._memo.get(
+            ("virtual-host", self._key, service.hostname, port.number),
+            (service, rule, own, mesh, *dependencies),
+            make,
+        )
+
+    def _dependencies(self, rule: VirtualService) -> tuple[object, ...]:
+        """What the routes of a rule look up: its destinations' services and DestinationRules."""
+        found = [str(one.get("host") or "") for one in rules_of.destinations(rule)]
+        services = (self._scope.service(host) for host in found)
+        return (*services, *(self._scope.destination_rule(host) for host in found))
+
+    def _routes(self, service: Service, port: Port, rule: VirtualService | None) -> list[Json]:
+        context = self._context(port.number)
+        if not port.protocol.http:
+            found = route_tcp.tunnel(rule, service.hostname, context) if rule else None
+            return [found] if found else []
+        routes = route_http.routes(rule, context) if rule else []
+        if routes:
+            return routes
+        own = self._scope.destination_rule(service.hostname)
+        hashing = destination_rules.consistent_hash(own, port.number)
+        return route_outbound.default_routes(service, port, self._scope.mesh, hashing)
+
+    def _context(self, port: int) -> route_http.Context:
+        scope = self._scope
+        return route_http.Context(
+            mesh=scope.mesh,
+            port=port,
+            gateways=frozenset((rules_of.MESH,)),
+            labels=scope.labels,
+            namespace=scope.namespace,
+            service=scope.service,
+            rule=scope.destination_rule,
+        )
+
+    def _of_unknown_host(self, host: str, rule: VirtualService) -> Json | None:
+        """A rule for a host outside the registry applies to port 80, as in Istio."""
+
+        def make() -> list[Json]:
+            routes = route_http.routes(rule, self._context(80))
+            found = [route_outbound.INTO_CAPTURE, *routes]
+            domains = [host, f"{host}:80"] if host != "*" else ["*:80"]
+            named = route_outbound.virtual_host(f"{host}:80", domains, found, internal=True)
+            return [named] if routes else []
+
+        found = self._memo.get(
+            ("unknown-host", self._key, host),
+            (rule, self._scope.mesh, *self._dependencies(rule)),
+            make,
+        )
+        return found[0] if found else None

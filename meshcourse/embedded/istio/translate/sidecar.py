@@ -1,0 +1,62 @@
+"""The parts that belong to one sidecar: its listeners, its application's clusters and routes."""
+
+from __future__ import annotations
+
+from meshcourse.embedded.istio import inbound, peer_authentication
+from meshcourse.embedded.istio.build import (
+    cluster_inbound,
+    listener_inbound,
+    listener_outbound,
+    route_inbound,
+)
+from meshcourse.embedded.istio.build.listener_inbound import InboundPort
+from meshcourse.embedded.istio.memo import Memo
+from meshcourse.embedded.istio.model import Json, Proxy, Resources, Snapshot
+from meshcourse.embedded.kube import refs
+
+
+def build(snapshot: Snapshot, proxy: Proxy, memo: Memo) -> Resources:
+    """The sidecar's own resources."""
+    found = inbound.targets(snapshot, proxy)
+    ports = [_port(snapshot, proxy, target) for target in found]
+    mesh, workload = snapshot.mesh, proxy.workload
+    listeners: list[Json] = memo.get(
+        ("sidecar-listeners", proxy.id, tuple(ports)),
+        (workload, mesh),
+        lambda: [
+            *listener_outbound.build(proxy, mesh),
+            *listener_inbound.build(proxy, ports, mesh),
+        ],
+    )
+    clusters: list[Json] = memo.get(
+        ("inbound-clusters", proxy.id, tuple(ports)),
+        (workload, mesh),
+        lambda: [cluster_inbound.build(proxy, port, mesh) for port in ports],
+    )
+    routes = [_route(target, port, memo) for target, port in zip(found, ports, strict=True)]
+    return Resources(
+        clusters=_by_name(clusters),
+        listeners=_by_name(listeners),
+        routes=_by_name([one for one in routes if one is not None]),
+    )
+
+
+def _by_name(found: list[Json]) -> dict[str, Json]:
+    return {str(one["name"]): one for one in found}
+
+
+def _port(snapshot: Snapshot, proxy: Proxy, target: inbound.Target) -> InboundPort:
+    policies = snapshot.of_kind(refs.PEERAUTHENTICATIONS)
+    root = snapshot.mesh.root_namespace
+    mode = peer_authentication.mode(policies, proxy.workload, target.number, root)
+    return InboundPort(target.number, target.protocol, mode)
+
+
+def _route(target: inbound.Target, port: InboundPort, memo: Memo) -> Json | None:
+    if not target.protocol.http:
+        return None
+    return memo.get(
+        ("inbound-route", port, target.service),
+        (),
+        lambda: route_inbound.build(port, target.service, target.service_port, {}),
+    )

@@ -1,0 +1,58 @@
+"""The entry to translation."""
+
+from __future__ import annotations
+
+from meshcourse.embedded.istio import model
+from meshcourse.embedded.istio.memo import Memo
+from meshcourse.embedded.istio.scope import Scope
+from meshcourse.embedded.istio.translate import gateway, outbound, sidecar, world
+from meshcourse.embedded.istio.translate.outbound import Shared
+from meshcourse.embedded.istio.translate.world import World
+
+
+class Translator:
+    """Builds resources and remembers the parts; one instance per control plane, not thread-safe.
+
+    Outbound clusters, endpoints and routes are built once per scope (namespace and Sidecar) and are
+    the same dictionary objects for all proxies of that scope; a changed VirtualService rebuilds its
+    virtual hosts only.
+    """
+
+    def __init__(self) -> None:
+        self._memo = Memo()
+        self._world: World | None = None
+        self._scopes: dict[tuple[object, ...], tuple[Scope, Shared]] = {}
+
+    def resources(self, snapshot: model.Snapshot, proxy: model.Proxy) -> model.Resources:
+        """Everything that `proxy` is to be told."""
+        found = self._prepare(snapshot)
+        scope, shared = self._shared(found, proxy)
+        if proxy.kind is model.ProxyKind.SIDECAR:
+            own = sidecar.build(snapshot, proxy, self._memo)
+        else:
+            own = gateway.Gateway(scope, proxy, self._memo).build()
+        routes = {} if shared.route is None else {str(shared.route["name"]): shared.route}
+        return model.Resources(
+            clusters={**shared.clusters, **own.clusters},
+            endpoints=shared.endpoints,
+            listeners=own.listeners,
+            routes={**routes, **own.routes},
+            secrets=own.secrets,
+            extensions=own.extensions,
+        )
+
+    def _prepare(self, snapshot: model.Snapshot) -> World:
+        if self._world is None or self._world.snapshot is not snapshot:
+            self._memo.sweep()
+            self._scopes.clear()
+            self._world = world.build(snapshot, self._memo)
+        return self._world
+
+    def _shared(self, found: World, proxy: model.Proxy) -> tuple[Scope, Shared]:
+        key = world.scope_key(found, proxy)
+        if key not in self._scopes:
+            scope = world.scope_of(found, proxy)
+            builder = outbound.Outbound(scope, key, self._memo)
+            is_sidecar = proxy.kind is model.ProxyKind.SIDECAR
+            self._scopes[key] = scope, builder.build(sidecar=is_sidecar)
+        return self._scopes[key]

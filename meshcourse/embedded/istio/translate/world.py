@@ -1,0 +1,62 @@
+"""What translation prepares once per snapshot, before it looks at any proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from meshcourse.embedded.istio import destination_rules, scope, virtual_services
+from meshcourse.embedded.istio.memo import Memo
+from meshcourse.embedded.istio.model import Proxy, Snapshot
+from meshcourse.embedded.istio.scope import Scope
+from meshcourse.embedded.istio.virtual_services import VirtualService
+from meshcourse.embedded.kube import refs
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class World:
+    """A snapshot with its names resolved and its rules indexed."""
+
+    snapshot: Snapshot
+    rules: list[VirtualService]
+    label_keys: frozenset[str]
+    index: destination_rules.Index
+
+
+def build(snapshot: Snapshot, memo: Memo) -> World:
+    """The world of a snapshot; parts of unchanged objects are taken from `memo`."""
+    mesh = snapshot.mesh
+    rules = [
+        memo.get(
+            ("virtual-service", config.uid or config.qualified),
+            (config, mesh),
+            partial(virtual_services.resolve, config, mesh),
+        )
+        for config in snapshot.of_kind(refs.VIRTUALSERVICES)
+    ]
+    found = snapshot.of_kind(refs.DESTINATIONRULES)
+    index = memo.get(
+        "destination-rules",
+        (found, mesh),
+        lambda: destination_rules.Index(found, mesh, memo),
+    )
+    keys = virtual_services.source_label_keys(rules) | destination_rules.selector_keys(found)
+    return World(snapshot, rules, keys, index)
+
+
+def scope_key(world: World, proxy: Proxy) -> tuple[object, ...]:
+    """Proxies with equal keys share outbound configuration."""
+    return (proxy.kind, proxy.namespace, *sorted(relevant_labels(world, proxy).items()))
+
+
+def relevant_labels(world: World, proxy: Proxy) -> Mapping[str, str]:
+    """The proxy's labels that some rule looks at."""
+    labels = proxy.workload.labels
+    return {key: labels[key] for key in world.label_keys if key in labels}
+
+
+def scope_of(world: World, proxy: Proxy) -> Scope:
+    """What the proxy's namespace sees."""
+    labels = relevant_labels(world, proxy)
+    return scope.build(world.snapshot, proxy.namespace, labels, world.rules, world.index)
