@@ -60,8 +60,7 @@ class Index:
     def find(
         self, host: str, service_namespace: str, client: str, labels: Mapping[str, str]
     ) -> Rule | None:
-        """The rule that clients of namespace `client` with `labels` follow when they call `host`.
-        """
+        """The rule that clients of namespace `client` with `labels` follow when they call `host`."""
         order = [client, service_namespace, self._mesh.root_namespace]
         if client == self._mesh.root_namespace:
             order = [service_namespace, client]

@@ -150,8 +150,7 @@ def _host(text: str, namespace: str) -> str:
 
 
 def _fits(listener: Listener, server: Server) -> bool:
-    """Whether a server can share the port: HTTP with HTTP, TLS with TLS under other server names.
-    """
+    """Whether a server can share the port: HTTP with HTTP, TLS with TLS under other server names."""
     if not listener.servers:
         return True
     first = listener.servers[0]
@@ -163,8 +162,7 @@ def _fits(listener: Listener, server: Server) -> bool:
 
 
 def common_hosts(server_hosts: Sequence[str], rule_hosts: Sequence[str]) -> list[str]:
-    """The names that both cover, the more specific of each pair, in order and without repetition.
-    """
+    """The names that both cover, the more specific of each pair, in order and without repetition."""
     result: dict[str, None] = {}
     for left in server_hosts:
         for right in rule_hosts:

@@ -223,9 +223,7 @@ def add_gateway(mesh: Mesh, name: str = "istio-ingressgateway") -> str:
         }
     )
     labels = {"istio": name.removeprefix("istio-")}
-    return mesh.pod(
-        name, "v1", port=8080, namespace="istio-system", proxy="router", labels=labels
-    )
+    return mesh.pod(name, "v1", port=8080, namespace="istio-system", proxy="router", labels=labels)
 
 
 BOOKINFO_GATEWAY = """

@@ -16,8 +16,7 @@ _Parsed = dict[Any, tuple[str, Any]]
 
 
 def same(left: Any, right: Any) -> bool:
-    """Whether two values of one dataclass have equal fields (they compare by identity otherwise).
-    """
+    """Whether two values of one dataclass have equal fields (they compare by identity otherwise)."""
     if type(left) is not type(right):
         return False
     if not is_dataclass(left):
