@@ -11,24 +11,36 @@ from meshcourse.embedded.kube.objects import Object
 
 _LOOSE = frozenset({"pods", "nodes", "namespaces", "services"})
 _OPEN_METADATA = ("labels", "annotations")
+#: Subresources through which the whole object is written (rules of the kind decide what may change).
+_WHOLE = frozenset({"finalize", "approval"})
+_IDENTITY = ("apiVersion", "kind", "metadata")
 
 
 def merge(call: Call, new: Object, old: Object) -> Object:
     """`new` with everything that this call may not write taken from `old`."""
     if call.subresource == "status":
         return _status(call, new, old)
-    if call.subresource in ("finalize", "approval"):
+    if call.subresource in _WHOLE or not call.kind.status:
         return new
-    if call.kind.status:
-        return _put(new, "status", old)
-    return new
-
-
-def _put(new: Object, field: str, old: Object) -> Object:
-    merged = {key: value for key, value in new.items() if key != field}
-    if field in old:
-        merged[field] = old[field]
+    merged = {field: value for field, value in new.items() if field != "status"}
+    if "status" in old:
+        merged["status"] = old["status"]
     return merged
+
+
+def writable(call: Call, config: Object) -> Object:
+    """The part of an applied configuration that this call may write (and own)."""
+    if call.subresource == "status":
+        kept = {field: value for field, value in config.items() if field in (*_IDENTITY, "status")}
+        return {**kept, "metadata": _identity(config["metadata"])}
+    if call.kind.status and call.subresource not in _WHOLE:
+        return {field: value for field, value in config.items() if field != "status"}
+    return config
+
+
+def _identity(meta: Object) -> Object:
+    wanted = ("name", "namespace", "uid", "resourceVersion")
+    return {field: meta[field] for field in wanted if field in meta}
 
 
 def _status(call: Call, new: Object, old: Object) -> Object:
