@@ -18,7 +18,8 @@ _KINDS = {(one.kind, one.group): one for one in ingest.KINDS}
 class Mesh:
     """Objects by kind; `snapshot` and `resources` translate them, keeping caches between calls."""
 
-    def __init__(self) -> None:
+    def __init__(self, network: str = "127.66") -> None:
+        self.network = network
         self.objects: dict[refs.Resource, list[Object]] = {}
         self.translator = Translator()
         self._last: model.Snapshot | None = None
@@ -69,7 +70,7 @@ class Mesh:
         number = len(self.objects.get(refs.SERVICES, ())) + 1
         ports = [{"name": port_name, "port": port, "targetPort": target or port}]
         body = {
-            "clusterIP": f"127.66.200.{number}",
+            "clusterIP": f"{self.network}.200.{number}",
             "selector": {"app": name},
             "ports": ports,
             **spec,
@@ -97,7 +98,7 @@ class Mesh:
         """A running pod of a deployment ``APP-VERSION`` and the slice entries of the services that select it."""
         number = len(self.objects.get(refs.PODS, ())) + 1
         name = f"{app}-{version}-5d8f-{number}"
-        where = addresses.PodAddresses(f"127.66.0.{number}", f"127.66.128.{number}")
+        where = addresses.PodAddresses(f"{self.network}.0.{number}", f"{self.network}.128.{number}")
         containers: list[Object] = [{"name": app, "ports": [{"containerPort": port}]}]
         if proxy:
             containers.append({"name": "istio-proxy", "args": ["proxy", proxy]})
@@ -186,9 +187,9 @@ def _slice(service: Object, pods: list[Object]) -> Object:
     }
 
 
-def bookinfo() -> Mesh:
+def bookinfo(network: str = "127.66") -> Mesh:
     """Bookinfo with sidecars, and an ingress gateway on 80 → 8080 and 443 → 8443."""
-    mesh = Mesh()
+    mesh = Mesh(network)
     for name in ("productpage", "details", "reviews", "ratings"):
         mesh.service(name)
     for app, version in (
@@ -212,7 +213,7 @@ def add_gateway(mesh: Mesh, name: str = "istio-ingressgateway") -> str:
             "kind": "Service",
             "metadata": {"name": name, "namespace": "istio-system"},
             "spec": {
-                "clusterIP": "127.66.201.1",
+                "clusterIP": f"{mesh.network}.201.1",
                 "selector": {"app": name},
                 "ports": [
                     {"name": "http2", "port": 80, "targetPort": 8080},

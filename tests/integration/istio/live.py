@@ -1,0 +1,145 @@
+"""A mesh of real Envoys without a cluster: translated configuration, real certificates, echoing applications."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from meshcourse.embedded.kube import refs
+from meshcourse.embedded.kube.objects import Key
+from tests.integration.istiod import mesh as control
+from tests.unit.istio.mesh import Mesh
+
+
+@dataclass
+class Answer:
+    """What a request came back with; `body` is the echo (dict) or text."""
+
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+    @property
+    def version(self) -> str:
+        return str(self.body["version"])
+
+
+@dataclass
+class Live:
+    """Objects in `mesh`, Envoys under `plane`; `push` makes them meet."""
+
+    mesh: Mesh
+    plane: control.Mesh
+    session: aiohttp.ClientSession
+    stack: contextlib.AsyncExitStack
+    pods: dict[str, Key] = field(default_factory=dict)
+    seen: list[tuple[str, dict[str, str], str]] = field(default_factory=list)
+
+    async def pod(self, app: str, version: str = "v1", *, port: int = 9080, **more: Any) -> str:
+        """A pod with a sidecar (or `proxy=""`, "router") and an application that echoes."""
+        name = self.mesh.pod(app, version, port=port, **more)
+        namespace = more.get("namespace", "default")
+        workload = self.mesh.snapshot().workloads[Key(namespace, name)]
+        host, number = (
+            workload.addresses.app(port) if workload.proxy else workload.addresses.pod(port)
+        )
+        if workload.proxy != "router":
+            await self._application(name, app, version, host, number)
+        if workload.proxy:
+            self.pods[name] = Key(namespace, name)
+            account = workload.service_account
+            await self.plane.start(
+                name,
+                workload.addresses.pod_ip,
+                account,
+                token=f"token/{namespace}/{account}",
+                POD_NAMESPACE=namespace,
+                ISTIO_META_WORKLOAD_NAME=workload.workload,
+            )
+        return name
+
+    async def _application(self, pod: str, app: str, version: str, host: str, port: int) -> None:
+        async def echo(request: web.Request) -> web.Response:
+            headers = {key.lower(): value for key, value in request.headers.items()}
+            self.seen.append((pod, headers, request.path_qs))
+            wanted = headers.get("x-answer", "200")
+            body = {
+                "pod": pod,
+                "app": app,
+                "version": version,
+                "method": request.method,
+                "path": request.path_qs,
+                "headers": headers,
+            }
+            await asyncio.sleep(float(headers.get("x-sleep", "0")))
+            return web.json_response(body, status=int(wanted))
+
+        application = web.Application()
+        application.router.add_route("*", "/{tail:.*}", echo)
+        runner = web.AppRunner(application, access_log=None)
+        await runner.setup()
+        self.stack.push_async_callback(runner.cleanup)
+        await web.TCPSite(runner, host, port).start()
+
+    async def push(self, timeout: float = 20.0) -> None:
+        """Translate for every proxy and wait until all have acknowledged."""
+        for name, key in self.pods.items():
+            self.plane.push(name, self.mesh.resources(name, key.namespace))
+        await self.plane.synced(*self.pods, timeout=timeout)
+        assert not self.plane.nacks, self.plane.nacks
+
+    async def apply(self, text: str) -> None:
+        """Apply YAML and push."""
+        self.mesh.apply(text)
+        await self.push()
+
+    async def get(self, pod: str, url: str, **more: Any) -> Answer:
+        """A request of the application in `pod`, through its sidecar."""
+        workload = self.mesh.snapshot().workloads[self.pods[pod]]
+        host, port = workload.addresses.app(15001)
+        return await self.fetch(url, proxy=f"http://{host}:{port}", **more)
+
+    async def fetch(self, url: str, *, method: str = "GET", **more: Any) -> Answer:
+        """A request without a sidecar."""
+        more.setdefault("allow_redirects", False)
+        async with self.session.request(method, url, **more) as response:
+            text = await response.text()
+            headers = {key.lower(): value for key, value in response.headers.items()}
+            is_json = headers.get("content-type", "").startswith("application/json")
+            body = await response.json() if is_json else text
+            return Answer(response.status, headers, body)
+
+    def metrics(self, pod: str, name: str) -> list[tuple[dict[str, str], float]]:
+        """Labels and values of an Istio metric as Envoy counts it."""
+        text = self.plane.admin(pod, "/stats/prometheus?filter=wasmcustom").decode()
+        prefix = f"envoy_wasmcustom_{name}"
+        found = []
+        for line in text.splitlines():
+            if line.startswith(prefix + "{"):
+                labels, value = line.removeprefix(prefix)[1:].rsplit("} ", 1)
+                pairs = (one.split("=", 1) for one in labels.split('",'))
+                found.append(({key: text.strip('"') for key, text in pairs}, float(value)))
+        return found
+
+
+@contextlib.asynccontextmanager
+async def running(folder: Path, network: str) -> AsyncIterator[Live]:
+    """An empty mesh on a loopback network of its own, for example ``127.122``."""
+    async with (
+        control.running(folder) as plane,
+        contextlib.AsyncExitStack() as stack,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(20)) as session,
+    ):
+        yield Live(Mesh(network), plane, session, stack)
+
+
+def endpoints_of(mesh: Mesh) -> int:
+    """How many EndpointSlices there are (guards tests against empty meshes)."""
+    return len(mesh.objects.get(refs.ENDPOINTSLICES, ()))
