@@ -1,7 +1,7 @@
 """The workload behind the image ``prom/prometheus``.
 
-If a real ``prometheus`` is on PATH the pod becomes that (with the mounted configuration, its container paths rewritten);
-otherwise this stand-in serves. ``MESHCOURSE_PROMETHEUS=stand-in`` forces ours.
+If a real ``prometheus`` is on PATH the pod becomes that (with the mounted configuration, its container paths
+rewritten); otherwise this stand-in serves. ``MESHCOURSE_PROMETHEUS=stand-in`` forces ours.
 """
 
 from __future__ import annotations

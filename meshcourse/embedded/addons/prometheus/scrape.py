@@ -44,10 +44,10 @@ class Loop:
             async with session.get(self.target.url, timeout=_TIMEOUT) as answer:
                 answer.raise_for_status()
                 text = await answer.text()
-            self._store(text, started)
+            self._store(text)
             self.health, self.last_error = "up", ""
         except (aiohttp.ClientError, TimeoutError, OSError, exposition.FormatError) as error:
-            self._store("", started)
+            self._store("")
             self.health, self.last_error = "down", str(error) or type(error).__name__
         self.last_scrape = started
         self.last_seconds = (milliseconds() - started) / 1000
@@ -61,11 +61,15 @@ class Loop:
                 series.append(self._timeline.end, tsdb.STALE)
         self._timeline.times.append(milliseconds())
 
-    def _store(self, text: str, now: int) -> None:
+    def _store(self, text: str) -> None:
+        """Append all samples of a scrape or, if any line is wrong, none."""
+        found = [
+            (written, self._known.get(written) or self._new(written), value)
+            for written, value in exposition.lines(text)
+        ]
         index = self._timeline.end
         shown: set[str] = set()
-        for written, value in list(exposition.lines(text)):
-            series = self._known.get(written) or self._new(written)
+        for written, series, value in found:
             series.append(index, value)
             shown.add(written)
         for written in self._shown - shown:
@@ -73,10 +77,14 @@ class Loop:
         self._shown = shown
         if text and not self.metadata:
             self._read_metadata(text)
-        if (
-            now % 600_000 < 2_000
-        ):  # forget names that have not been shown for long; they cost memory
-            self._known = {w: s for w, s in self._known.items() if w in shown or w in ("up",)}
+
+    def forget(self) -> None:
+        """Drop what the database has forgotten."""
+        self._known = {
+            written: series
+            for written, series in self._known.items()
+            if written in self._shown or series.trim()
+        }
 
     def _own(self, name: str, value: float) -> None:
         series = self._known.get(name)
@@ -136,7 +144,9 @@ class Scraper:
         for target in present - self.loops.keys():
             self.loops[target] = Loop(target, self._database)
         await asyncio.gather(*(loop.scrape(session) for loop in self.loops.values()))
-        self._database.trim(milliseconds())
+        if self._database.trim(milliseconds()):
+            for loop in self.loops.values():
+                loop.forget()
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()

@@ -144,10 +144,10 @@ class Database:
             series.append(timeline.end, value)
             timeline.times.append(time)
 
-    def trim(self, now: int) -> None:
-        """Forget what is older than the retention time (at most once a tenth of it)."""
+    def trim(self, now: int) -> bool:
+        """Forget what is older than the retention time, at most once a tenth of it; whether it did."""
         if now - self._last_trim < self.retention // 10:
-            return
+            return False
         self._last_trim = now
         timelines = {id(series.timeline): series.timeline for series in self._all()}
         for timeline in timelines.values():
@@ -159,6 +159,7 @@ class Database:
                     del by_labels[labels]
             if not by_labels:
                 del self._by_name[name]
+        return True
 
     def select(self, matchers: Iterable[Matcher]) -> list[Series]:
         """The series that satisfy all matchers, in the order of their labels."""

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from meshcourse.embedded.addons.prometheus.promql.values import (
     Mask,
-    QueryError,
     Row,
     Scalar,
     Vector,
@@ -100,6 +99,9 @@ _OLD: dict[str, Combine] = {
 }
 
 
+OPERATORS = frozenset({*SIMPLE, "topk", "bottomk", "quantile"})
+
+
 def simple(combine: Combine, groups: dict[Labels, list[Row]]) -> Vector:
     """One row per group."""
     result = []
@@ -164,14 +166,11 @@ def aggregate(
 
     :param old: the variance of Prometheus 2.
 
-    :raises QueryError: for an operator that is not supported (``count_values``, ``limitk`` …).
+    :param operator: one of `OPERATORS`; those with a parameter need `param`.
     """
     groups = grouped(vector, labels, without=without)
     if operator in SIMPLE:
         chosen = _OLD.get(operator, SIMPLE[operator]) if old else SIMPLE[operator]
         return simple(chosen, groups)
-    if operator in ("topk", "bottomk") and param is not None:
-        return best(operator, groups, param)
-    if operator == "quantile" and param is not None:
-        return quantile(groups, param)
-    raise QueryError(f'aggregation operator "{operator}" is not supported here', "bad_data")
+    assert param is not None  # the grammar demands it
+    return quantile(groups, param) if operator == "quantile" else best(operator, groups, param)

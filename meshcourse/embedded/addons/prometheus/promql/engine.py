@@ -133,6 +133,8 @@ def _aggregation(node: Any, context: Context) -> Value:
     labels = list(modifier.labels) if modifier is not None else []
     without = modifier is not None and str(modifier.type).endswith("Without")
     operator = _operator(node.op)
+    if operator not in aggregate.OPERATORS:
+        raise QueryError(f'aggregation operator "{operator}" is not supported here', "bad_data")
     param = scalar_of(node.param, context) if node.param is not None else None
     vector = vector_of(node.expr, context)
     return aggregate.aggregate(
