@@ -6,15 +6,14 @@ endpoints are spread in `slice_plan`; here they are written. Services without a 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 
-from meshcourse.embedded.controllers import endpoint_plan, refusals, slice_plan
-from meshcourse.embedded.controllers.context import FIELD_MANAGER, Context
+from meshcourse.embedded.controllers import endpoint_plan, slice_plan
+from meshcourse.embedded.controllers.context import Context
 from meshcourse.embedded.controllers.controller import Controller
+from meshcourse.embedded.controllers.slice_writer import SliceWriter
 from meshcourse.embedded.kube import objects, refs
 from meshcourse.embedded.kube.objects import Key, Object
-from meshcourse.embedded.kube.status import ApiError
 
 _ZONE = "topology.kubernetes.io/zone"
 
@@ -29,6 +28,7 @@ class EndpointSliceController(Controller):
         self._pods = context.informer(refs.PODS)
         self._slices = context.informer(refs.ENDPOINTSLICES)
         self._nodes = context.informer(refs.NODES)
+        self._writer = SliceWriter(self, self._slices, slice_plan.CONTROLLER)
         watch_services(context, self)
         self._slices.add_handler(self._slice_changed)
 
@@ -45,57 +45,13 @@ class EndpointSliceController(Controller):
         chosen = self._pods.by_label(service["spec"]["selector"], key.namespace)
         groups = endpoint_plan.endpoints(service, chosen, self._zones())
         labels = slice_plan.labels_for(service)
-        await self._write(
-            key, service, slice_plan.plan(service, labels, groups, self._existing(key))
-        )
+        plan = slice_plan.plan(service, labels, groups, self._writer.existing(key))
+        await self._writer.write(key, service, plan)
         return None
-
-    def _existing(self, key: Key) -> list[Object]:
-        marks = {slice_plan.SERVICE_NAME: key.name, slice_plan.MANAGED_BY: slice_plan.CONTROLLER}
-        found = self._slices.by_label(marks, key.namespace)
-        return [one for one in found if not objects.deleting(one)]
 
     def _zones(self) -> dict[str, str]:
         nodes = self._nodes.items.values()
         return {objects.name(node): objects.labels(node).get(_ZONE, "") for node in nodes}
-
-    async def _write(self, key: Key, service: Object, plan: slice_plan.Plan) -> None:
-        await asyncio.gather(
-            *(self._create(key, service, one) for one in plan.create),
-            *(self._update(key, one) for one in plan.update),
-        )
-        # New places are there before old ones go: no moment without endpoints.
-        await asyncio.gather(*(self._delete(key, one) for one in plan.delete))
-
-    async def _create(self, key: Key, service: Object, one: Object) -> None:
-        try:
-            made = await self.client.create(
-                refs.ENDPOINTSLICES, one, key.namespace, field_manager=FIELD_MANAGER
-            )
-        except ApiError as error:
-            if refusals.namespace_is_terminating(error):
-                return
-            message = (
-                f"Failed to create EndpointSlice for Service {key.namespace}/{key.name}: "
-                f"{error.message}"
-            )
-            self.recorder.event(service, "Warning", "FailedToCreateEndpointSlices", message)
-            raise
-        self.writes.wrote(key, self._slices, made)
-
-    async def _update(self, key: Key, one: Object) -> None:
-        written = await self.client.update(refs.ENDPOINTSLICES, one, field_manager=FIELD_MANAGER)
-        self.writes.wrote(key, self._slices, written)
-
-    async def _delete(self, key: Key, one: Object) -> None:
-        try:
-            await self.client.delete(
-                refs.ENDPOINTSLICES, objects.name(one), key.namespace, uid=objects.uid(one)
-            )
-        except ApiError as error:
-            if not refusals.is_gone(error):
-                raise
-        self.writes.deleted(key, self._slices, one)
 
 
 def watch_services(context: Context, controller: Controller) -> None:

@@ -8,14 +8,43 @@ from typing import Protocol
 from meshcourse.embedded.client.protocol import Client
 from meshcourse.embedded.client.shared import SharedInformers
 from meshcourse.embedded.controllers.context import Context, Options
+from meshcourse.embedded.controllers.cronjob import CronJobController
+from meshcourse.embedded.controllers.daemonset import DaemonSetController
 from meshcourse.embedded.controllers.deployment import DeploymentController
+from meshcourse.embedded.controllers.endpoints import EndpointsController
+from meshcourse.embedded.controllers.endpoints_mirroring import EndpointsMirroringController
 from meshcourse.embedded.controllers.endpointslice import EndpointSliceController
+from meshcourse.embedded.controllers.event_expiry import EventExpiryController
+from meshcourse.embedded.controllers.finished_jobs import FinishedJobsController
 from meshcourse.embedded.controllers.garbage import GarbageCollector
+from meshcourse.embedded.controllers.hpa import HpaController
+from meshcourse.embedded.controllers.job import JobController
 from meshcourse.embedded.controllers.namespace_defaults import NamespaceDefaultsController
 from meshcourse.embedded.controllers.namespace_deletion import NamespaceDeletionController
+from meshcourse.embedded.controllers.pod_gc import PodGcController
 from meshcourse.embedded.controllers.replicaset import ReplicaSetController
 from meshcourse.embedded.controllers.served import ServedKinds
 from meshcourse.embedded.controllers.service_addresses import ServiceAddressController
+from meshcourse.embedded.controllers.statefulset import StatefulSetController
+
+#: Controllers that need nothing but the context. EndpointSlices first: of all that a pod's readiness sets in motion,
+#: traffic waits for them.
+_SIMPLE = (
+    EndpointSliceController,
+    ReplicaSetController,
+    DeploymentController,
+    EndpointsController,
+    EndpointsMirroringController,
+    ServiceAddressController,
+    NamespaceDefaultsController,
+    StatefulSetController,
+    DaemonSetController,
+    JobController,
+    CronJobController,
+    FinishedJobsController,
+    PodGcController,
+    EventExpiryController,
+)
 
 
 class Loop(Protocol):
@@ -39,15 +68,13 @@ class Manager:
         informers = SharedInformers(client)
         self._context = Context(client, informers, cluster_number, options or Options())
         served = ServedKinds(self._context)
+        simple: list[Loop] = [make(self._context) for make in _SIMPLE]
         self._loops: list[Loop] = [
             served,
-            DeploymentController(self._context),
-            ReplicaSetController(self._context),
-            EndpointSliceController(self._context),
-            ServiceAddressController(self._context),
-            NamespaceDefaultsController(self._context),
+            *simple,
             NamespaceDeletionController(self._context, served),
             GarbageCollector(self._context, served),
+            HpaController(self._context, served),
         ]
 
     @property

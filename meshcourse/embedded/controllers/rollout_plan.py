@@ -30,7 +30,8 @@ def replicas(obj: Object) -> int:
 
 
 def available(rs: Object) -> int:
-    return int(objects.dig(rs, "status.availableReplicas", 0))
+    """Available replicas that will stay: a ReplicaSet just shrunk may not have counted again yet."""
+    return min(int(objects.dig(rs, "status.availableReplicas", 0)), replicas(rs))
 
 
 def is_rolling(deployment: Object) -> bool:
