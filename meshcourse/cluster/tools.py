@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from meshcourse.cluster.errors import ClusterError
 
@@ -43,12 +44,14 @@ def run(
     name: str = "",
     env: Mapping[str, str] | None = None,
     text: str | None = None,
+    folder: Path | None = None,
     on_line: Callable[[str], None] | None = None,
 ) -> Done:
     """Run a tool to its end.
 
     :param name: how errors call it (default: the command's first word).
     :param text: standard input; without it the tool reads nothing.
+    :param folder: its working directory.
     :param on_line: called with each line (without its newline) as it is printed.
     :raises ClusterError: if there is no such program.
     """
@@ -59,6 +62,7 @@ def run(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env={**os.environ, **(env or {})},
+            cwd=folder,
             text=True,
             errors="replace",
         )
