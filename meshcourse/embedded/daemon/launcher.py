@@ -68,10 +68,10 @@ def up(name: str = DEFAULT_NAME, on_progress: Callable[[Stage], None] | None = N
         return _handle(own, own.info(), attached=False, stages=stages)
 
 
-def down(name: str = DEFAULT_NAME, *, keep: bool = False) -> bool:
+def down(name: str = DEFAULT_NAME, *, delete: bool = False) -> bool:
     """Stop the cluster and everything in it; afterwards no process, port or socket of it is left.
 
-    :param keep: keep its objects for the next `up`; otherwise the state directory is removed.
+    :param delete: remove its state too; otherwise the next `up` resumes with every object.
     :returns: whether there was anything to stop or remove.
     """
     own = state.of(name)
@@ -86,7 +86,7 @@ def down(name: str = DEFAULT_NAME, *, keep: bool = False) -> bool:
         _sweep(own)
         for path in (own.pid_file, *own.directory.rglob("*.sock")):
             path.unlink(missing_ok=True)
-        if not keep:
+        if delete:
             shutil.rmtree(own.directory)
     return True
 

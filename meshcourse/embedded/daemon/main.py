@@ -13,9 +13,10 @@ import logging
 import os
 import signal
 import time
+from urllib.parse import urlsplit
 
 from meshcourse import versions
-from meshcourse.embedded.daemon import census, state
+from meshcourse.embedded.daemon import census, numbers, state
 
 log = logging.getLogger("meshcourse.daemon")
 
@@ -46,7 +47,9 @@ class Progress:
 
 def run(name: str, progress_fd: int) -> int:
     """Run the cluster until SIGTERM or SIGINT; the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
     own = state.of(name)
     own.make()
     os.chdir(own.directory)
@@ -69,7 +72,8 @@ async def _serve(own: state.State, progress: Progress) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with contextlib.AsyncExitStack() as stack:
-        cluster_number = state.choose_number(own)
+        cluster_number = stack.enter_context(numbers.claimed(own))
+        state.write_atomic(own.info_file, json.dumps({"number": cluster_number, "ready": False}))
         url = await _bring_up(own, cluster_number, progress, stack)
         gc.collect()
         gc.freeze()  # what is loaded now stays; do not scan it again and again
@@ -86,9 +90,9 @@ async def _bring_up(
     """Start the parts in order; `stack` stops them in reverse. Returns the API server's URL."""
     # The fork server warms up in parallel with everything else, so it goes first.
     from meshcourse.embedded.daemon import images
-    from meshcourse.embedded.kubelet import kubelet as kubelets
+    from meshcourse.embedded.kubelet.processes.client import Forker
 
-    forker = kubelets.make_forker(own.name, own.directory)
+    forker = Forker(own.name, images.preload(), own.directory / "forkserver.log")
     forker.start()
     stack.push_async_callback(forker.close)
     from meshcourse.embedded.apiserver import server as servers
@@ -104,6 +108,10 @@ async def _bring_up(
     await manager.start()
     stack.push_async_callback(manager.stop)
     progress.done("controllers")
+    from meshcourse.embedded.kubelet import kubelet as kubelets
+
+    images.install_programs(own.directory)
+    address = urlsplit(server.url)
     kubelet = kubelets.Kubelet(
         server.local("system:node:embedded"),
         state_dir=own.directory,
@@ -111,6 +119,7 @@ async def _bring_up(
         cluster_number=number,
         catalogue=images.catalogue(own.directory),
         forker=forker,
+        api_address=(str(address.hostname), address.port or 443),
     )
     server.backend = kubelet
     await kubelet.start()
@@ -128,4 +137,3 @@ def _publish(own: state.State, number: int, url: str) -> None:
         "ready": True,
     }
     state.write_atomic(own.info_file, json.dumps(info))
-

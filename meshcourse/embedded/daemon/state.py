@@ -10,6 +10,7 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,9 +102,10 @@ def names() -> list[str]:
     return sorted(entry.name for entry in entries if entry.is_dir() and _NAME.fullmatch(entry.name))
 
 
-def choose_number(own: State) -> int:
+def choose_number(own: State, free: Callable[[int], bool] = lambda number: True) -> int:
     """A number from 64 to 126 for the cluster's loopback /16, kept once chosen, different from every other cluster's.
 
+    :param free: whether a number that no state directory has can really be had.
     :raises MeshcourseError: if all 63 are taken.
     """
     known = own.info().get("number")
@@ -114,7 +116,7 @@ def choose_number(own: State) -> int:
     start = sum(own.directory.as_posix().encode()) % 63
     for step in range(63):
         number = 64 + (start + step) % 63
-        if number not in taken:
+        if number not in taken and free(number):
             return number
     raise MeshcourseError(
         "all 63 address ranges for clusters are taken",
