@@ -24,6 +24,7 @@ class Channel:
     :param again: names to be sent although the proxy has them.
     :param alone: names to be sent one by one, because a response with several was refused.
     :param error: the last refusal in Envoy's words, "" after an ACK.
+    :param sent_at: Unix time of the last response, set by the connection.
     """
 
     type_url: str
@@ -40,6 +41,7 @@ class Channel:
     alone: set[str] = field(default_factory=set)
     error: str = ""
     rejections: int = 0
+    sent_at: float = 0.0
 
     @property
     def whole(self) -> bool:

@@ -60,6 +60,7 @@ class Connection:
         self._arrange(now)
         for response in responses:
             metrics.XDS_PUSHES.inc(type=types.short(response.type_url).lower())
+            self.delivery.channels[response.type_url].sent_at = time.time()
         return [serialize(response) for response in responses]
 
     def close(self) -> None:

@@ -1,0 +1,94 @@
+"""From a change in the cluster to what every proxy is to have."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+from collections.abc import Callable
+
+from meshcourse.embedded.istio import ingest, model, translate
+from meshcourse.embedded.istiod import metrics
+from meshcourse.embedded.istiod.debounce import Debouncer
+from meshcourse.embedded.istiod.world import World
+from meshcourse.embedded.istiod.xds import encode
+from meshcourse.embedded.istiod.xds.connection import Connection
+from meshcourse.embedded.kube import objects, refs
+
+log = logging.getLogger("ads")
+
+#: Let the streams have a turn after so many seconds of translating.
+_SLICE = 0.01
+
+
+class Pusher:
+    """Keeps the snapshot, and gives each connection its target.
+
+    :param connections: the streams of this moment.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        debouncer: Debouncer,
+        connections: Callable[[], list[Connection]],
+    ) -> None:
+        self.snapshot: model.Snapshot | None = None
+        self.version = ""
+        self.resources: dict[str, model.Resources] = {}
+        self._world = world
+        self._debouncer = debouncer
+        self._connections = connections
+        self._translator = translate.Translator()
+        self._cache = encode.ResourceCache()
+        self._numbers = itertools.count(1)
+
+    async def run(self) -> None:
+        """For ever: wait for changes, push."""
+        while True:
+            born = await self._debouncer.wait()
+            try:
+                await self.push(born)
+            except Exception:
+                metrics.INTERNAL_ERRORS.inc()
+                log.exception("push failed; proxies keep what they have")
+
+    async def push(self, born: float) -> None:
+        """Make a new snapshot and retarget everybody. `born`: when the first change of it was seen."""
+        self._take_snapshot()
+        began = time.monotonic()
+        for connection in self._connections():
+            self.aim(connection, born)
+            if time.monotonic() - began > _SLICE:
+                await asyncio.sleep(0)
+                began = time.monotonic()
+
+    def aim(self, connection: Connection, born: float) -> None:
+        """Give one connection what the current snapshot means for it; a proxy that is not known yet must wait."""
+        if self.snapshot is None:
+            return
+        proxy = self.snapshot.proxy(connection.node.namespace, connection.node.pod)
+        if proxy is None:
+            return
+        try:
+            resources = self._translator.resources(self.snapshot, proxy)
+            target = self._cache.target(resources, self.version, born)
+        except Exception:
+            metrics.INTERNAL_ERRORS.inc()
+            log.exception("no configuration for %s; it keeps what it has", connection.id)
+            return
+        self.resources[connection.id] = resources
+        connection.retarget(target)
+
+    def forget(self, connection: Connection) -> None:
+        self.resources.pop(connection.id, None)
+
+    def _take_snapshot(self) -> None:
+        began = time.monotonic()
+        self.snapshot = ingest.snapshot(self._world.objects(), self.snapshot)
+        self._cache.age()
+        self.version = f"{objects.now()}/{next(self._numbers)}"
+        metrics.PUSH_TIME.observe(time.monotonic() - began)
+        metrics.SERVICES.set(len(self.snapshot.services))
+        metrics.VIRTUAL_SERVICES.set(len(self.snapshot.of_kind(refs.VIRTUALSERVICES)))
