@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from meshcourse.embedded.apiserver.admission.chain import Chain
 from meshcourse.embedded.apiserver.allocators import ServiceAllocator
+from meshcourse.embedded.apiserver.auth.authenticator import Authenticator
 from meshcourse.embedded.apiserver.auth.authorizer import Authorizer
 from meshcourse.embedded.apiserver.auth.tokens import TokenIssuer
 from meshcourse.embedded.apiserver.registry.registry import Registry
@@ -21,6 +22,7 @@ class Core:
     store: Store
     registry: Registry
     chain: Chain
+    authenticator: Authenticator
     authorizer: Authorizer
     tokens: TokenIssuer
     services: ServiceAllocator

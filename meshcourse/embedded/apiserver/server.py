@@ -10,6 +10,9 @@ from pathlib import Path
 from aiohttp import web
 
 from meshcourse.embedded.apiserver import bootstrap, kubeconfig, pki
+from meshcourse.embedded.apiserver.admission.accounts import ServiceAccounts
+from meshcourse.embedded.apiserver.admission.attributes import Plugin
+from meshcourse.embedded.apiserver.admission.cel import Expressions
 from meshcourse.embedded.apiserver.admission.chain import Chain
 from meshcourse.embedded.apiserver.admission.lifecycle import NamespaceLifecycle
 from meshcourse.embedded.apiserver.admission.webhooks import Webhooks
@@ -92,20 +95,21 @@ class Server:
         store = Store(self._folder / "objects.db")
         services = ServiceAllocator(self._number, store)
         keys = pki.load(self._folder, [services.api_server_ip])
-        self._core = core = self._assemble(store, services, TokenIssuer(keys.token_key))
-        static = {keys.admin_token: users.administrator(_ADMIN)}
-        handler = Handler(core, Authenticator(store, core.tokens, static))
+        self._core = core = self._assemble(store, services, keys)
         listening = self._listen(host, port)
         self.url = f"https://{host}:{listening.getsockname()[1]}"
         await bootstrap.objects_of_every_cluster(core, self.local("system:apiserver"), self.url)
-        await self._serve(handler, listening, _tls(keys))
+        await self._serve(Handler(core), listening, _tls(keys))
         ca = keys.ca.read_bytes()
         kubeconfig.write(self.kubeconfig_path, self._name, self.url, ca, keys.admin_token)
 
-    def _assemble(self, store: Store, services: ServiceAllocator, tokens: TokenIssuer) -> Core:
-        registry = Registry()
-        chain = Chain([NamespaceLifecycle(store)], Webhooks(store))
-        core = Core(store, registry, chain, Authorizer(store), tokens, services)
+    def _assemble(self, store: Store, services: ServiceAllocator, keys: pki.Pki) -> Core:
+        registry, tokens = Registry(), TokenIssuer(keys.token_key)
+        static = {keys.admin_token: users.administrator(_ADMIN)}
+        authenticator = Authenticator(store, tokens, static)
+        plugins: list[Plugin] = [NamespaceLifecycle(store), ServiceAccounts(store), Expressions()]
+        chain = Chain(plugins, Webhooks(store, registry))
+        core = Core(store, registry, chain, authenticator, Authorizer(store), tokens, services)
         core.backend = self._backend
         Definitions(core).follow()
         return core

@@ -22,7 +22,9 @@ class Chain:
         """
         for plugin in self._plugins:
             plugin.admit(attributes)
-        await self._webhooks.mutate(attributes)
+        if await self._webhooks.mutate(attributes):
+            for plugin in self._plugins:  # containers that a webhook adds need tokens, too
+                plugin.admit(attributes)
 
     async def validate(self, attributes: Attributes) -> None:
         """:raises ApiError: as `mutate`."""

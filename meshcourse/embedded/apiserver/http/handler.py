@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from meshcourse.embedded.apiserver.auth.authenticator import Authenticator
 from meshcourse.embedded.apiserver.core import Core
 from meshcourse.embedded.apiserver.http import documents, negotiate, paths, resources
 from meshcourse.embedded.kube import status
@@ -15,15 +13,13 @@ from meshcourse.embedded.kube.status import ApiError
 
 _log = logging.getLogger(__name__)
 _VERBS = {"GET": "get", "HEAD": "get", "POST": "post", "PUT": "put", "PATCH": "patch"}
-Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Handler:
     """The only route of the server."""
 
-    def __init__(self, core: Core, authenticator: Authenticator) -> None:
+    def __init__(self, core: Core) -> None:
         self._core = core
-        self._authenticator = authenticator
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -40,7 +36,7 @@ class Handler:
             return negotiate.json_response(failure.to_status(), failure.code)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        user = self._authenticator.authenticate(request)
+        user = self._core.authenticator.authenticate(request)
         target = paths.parse(request.rel_url.raw_path)
         if target is not None and target.plural:
             return await resources.answer(self._core, request, user, target)

@@ -55,16 +55,15 @@ def _compute(call: Call, old: Object, body: Any, kind: PatchKind) -> Object:
     except PatchError as error:
         raise status.bad_request(f"error decoding patch: {error}") from None
     except PatchFailed as error:
-        raise _rejected(str(error)) from None
+        raise _rejected() from error
     if not isinstance(changed, dict):
         raise status.bad_request("error decoding patch: the result is not an object")
     return changed
 
 
-def _rejected(why: str) -> ApiError:
-    cause = {"reason": "UnexpectedServerResponse", "message": why}
+def _rejected() -> ApiError:
     text = "the server rejected our request due to an error in our request"
-    return ApiError(422, "Invalid", text, {"causes": [cause]})
+    return ApiError(422, "Invalid", text, {})
 
 
 def _decode(call: Call, new: Object, body: Any) -> list[str]:

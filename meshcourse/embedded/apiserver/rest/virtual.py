@@ -43,6 +43,24 @@ def find(call: Call) -> Virtual | None:
 
 @functools.cache
 def _handlers() -> dict[str, Virtual]:
-    from meshcourse.embedded.apiserver.rest import scale
+    from meshcourse.embedded.apiserver.auth import reviews
+    from meshcourse.embedded.apiserver.rest import measurements, pods, scale, tokens
 
-    return {"scale": scale.Scale()}
+    access = reviews.AccessReviews()
+    measured = measurements.Measurements()
+    return {
+        "scale": scale.Scale(),
+        "serviceaccounts/token": tokens.TokenRequests(),
+        "pods/binding": pods.Bindings(),
+        "pods/eviction": pods.Evictions(),
+        "bindings": pods.Bindings(),
+        "componentstatuses": measurements.ComponentStatuses(),
+        "pods.metrics.k8s.io": measured,
+        "nodes.metrics.k8s.io": measured,
+        "selfsubjectreviews.authentication.k8s.io": reviews.SelfSubjectReviews(),
+        "tokenreviews.authentication.k8s.io": reviews.TokenReviews(),
+        "selfsubjectrulesreviews.authorization.k8s.io": reviews.RulesReviews(),
+        "selfsubjectaccessreviews.authorization.k8s.io": access,
+        "subjectaccessreviews.authorization.k8s.io": access,
+        "localsubjectaccessreviews.authorization.k8s.io": access,
+    }
