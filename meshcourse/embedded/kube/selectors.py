@@ -15,7 +15,7 @@ from meshcourse.embedded.kube.objects import Object
 from meshcourse.errors import MeshcourseError
 
 
-class SelectorError(MeshcourseError):
+class SelectorError(MeshcourseError, ValueError):
     """A selector that cannot be parsed, in the words of the API server."""
 
 
@@ -119,7 +119,10 @@ def _checked(requirement: Requirement) -> Requirement:
 
 
 def from_object(selector: Object | None) -> LabelSelector:
-    """A ``metav1.LabelSelector``: null selects nothing, ``{}`` everything."""
+    """A ``metav1.LabelSelector``: null selects nothing, ``{}`` everything.
+
+    :raises SelectorError: for an operator that does not exist.
+    """
     if selector is None:
         return NOTHING
     found = [
@@ -127,7 +130,11 @@ def from_object(selector: Object | None) -> LabelSelector:
         for key, value in (selector.get("matchLabels") or {}).items()
     ]
     for expression in selector.get("matchExpressions") or ():
-        operator = _OPERATORS[expression["operator"]]
+        operator = _OPERATORS.get(expression.get("operator", ""), "")
+        if not operator:
+            raise SelectorError(
+                f'"{expression.get("operator")}" is not a valid label selector operator'
+            )
         values = frozenset(expression.get("values") or ())
         found.append(Requirement(expression["key"], operator, values))
     return LabelSelector(tuple(found))
