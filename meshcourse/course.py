@@ -1,0 +1,179 @@
+"""The front door: ``from meshcourse import course`` and ``mesh = course.open()``.
+
+A `Mesh` is a `Cluster` with what a learner does to it: send traffic, look at it, do an exercise. Everything here is
+thin; what it does is in the rooms below.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from meshcourse import versions
+from meshcourse.cluster import components, progress, tools
+from meshcourse.cluster.cluster import Cluster
+from meshcourse.cluster.embedded import Embedded
+from meshcourse.cluster.errors import ClusterError
+from meshcourse.cluster.provider import Provider
+from meshcourse.kubectl import front
+from meshcourse.lab import manifest, proof, runner, steps
+from meshcourse.lab.progress import Store
+from meshcourse.observe import inventory, journey, send
+from meshcourse.observe import traffic as generator
+from meshcourse.observe.result import Result
+from meshcourse.widgets import picture as views
+from meshcourse.widgets import topology, waterfall
+
+#: Which cluster notebooks attach to, for tests and classes that run several on one machine.
+NAME_VARIABLE = "MESHCOURSE_NAME"
+
+
+class Mesh(Cluster):
+    """A cluster as a learner uses it."""
+
+    def ensure(self, *names: str) -> None:
+        """Bring in ``istio``, ``bookinfo`` … and wait until they answer. What is there already is left alone."""
+        components.ensure(self, *names)
+
+    def remove(self, *names: str) -> None:
+        """Take components away without trace."""
+        components.remove(self, *names)
+
+    def traffic(self, target: str = "/productpage", **what: Any) -> Result:
+        """Send requests on a schedule and count the answers by version and status.
+
+        :param target: ``/productpage`` through the ingress gateway, ``reviews`` for a Service, or a whole URL.
+        :param what: as of `observe.send.plan`: n, seconds, rate, path, headers, host, user, timeout, classified.
+        """
+        return send.traffic(self, target, progress=self.new_progress(), **what)
+
+    def start_traffic(self, target: str = "/productpage", **what: Any) -> generator.Run:
+        """The same in the background: change something meanwhile, then ask for its ``result()``."""
+        return generator.Run(send.plan(self, target, **what))
+
+    def follow(self, target: str = "/productpage", **what: Any) -> views.Picture:
+        """Send one request and show which Envoys it passed, from their own access logs."""
+        return waterfall.draw(journey.follow(self, target, **what))
+
+    def kubectl(
+        self, *args: str, text: str | None = None, on_line: Callable[[str], None] | None = None
+    ) -> tools.Done:
+        """Run kubectl: the real one if it is on PATH, otherwise the course's own."""
+        return front.run(self, args, text=text, on_line=on_line)
+
+    def picture(self, namespace: str = "") -> views.Picture:
+        """The mesh as it is now: pods, their proxies, and the control plane that configures them."""
+        return topology.draw(inventory.take(self, namespace or self.namespace))
+
+    def stand_ins(self) -> views.Table:
+        """What is real in this cluster, and what is a stand-in."""
+        rows = [
+            (part.name, "real" if part.real else "stand-in", part.what)
+            for part in self.capabilities.parts
+        ]
+        return views.Table(("part", "here", "what it is"), rows)
+
+    def __repr__(self) -> str:
+        version = self.api.get("/version").get("gitVersion", "?")
+        pods = len(self.objects("pods", "*"))
+        found = f'cluster "{self.name}" ({self.capabilities.provider}) · Kubernetes {version} · {pods} pods'
+        if self.exists("deployment", "istiod", "istio-system"):
+            found += f" · Istio {versions.ISTIO}"
+        return found
+
+
+_current: Mesh | None = None
+
+
+def open(name: str = "") -> Mesh:
+    """Attach to the running cluster, or start it; magics are ready afterwards.
+
+    :param name: which of several clusters (default: ``$MESHCOURSE_NAME``, or the only one).
+    """
+    global _current
+    provider = choose(name or os.environ.get(NAME_VARIABLE, ""))
+    if not provider.running():
+        provider.start(progress.auto())
+    if _current is not None:
+        _current.close()
+    _current = Mesh(provider)
+    if progress.in_notebook():
+        _prepare_notebook(_current)
+    return _current
+
+
+def choose(name: str = "") -> Provider:
+    """The provider of the cluster called `name`."""
+    return Embedded(name)
+
+
+def mesh() -> Mesh:
+    """The mesh that was opened last.
+
+    :raises ClusterError: if none was.
+    """
+    if _current is None:
+        raise ClusterError("no mesh is open", remedy="Run the setup cell: `mesh = course.open()`.")
+    return _current
+
+
+def check(lab: str) -> runner.Report:
+    """Run the checks of a lab against the open mesh."""
+    found = manifest.read().lab(lab)
+    report = runner.run(found, mesh(), progress.auto())
+    if report.passed:
+        Store().mark_solved(found.slug)
+    return report
+
+
+def hint(lab: str) -> views.Note:
+    """The next hint of a lab; the last one again when all have been shown."""
+    found, store = manifest.read().lab(lab), Store()
+    count = min(store.hints(found.slug) + 1, len(found.hints))
+    store.mark_hints(found.slug, count)
+    return views.Note(f"Hint {count} of {len(found.hints)}", found.hints[count - 1])
+
+
+def solution(lab: str) -> views.Note:
+    """The solution of a lab, to read."""
+    found = manifest.read().lab(lab)
+    return views.Note(f"Solution of {found.slug}", f"```\n{steps.text(found.solution)}```")
+
+
+def solve(lab: str) -> runner.Report:
+    """Carry the solution out, and check it."""
+    found = manifest.read().lab(lab)
+    steps.perform(found.solution, mesh(), kubectl_in)
+    return check(found.slug)
+
+
+def clean(lab: str) -> None:
+    """Undo a lab, whatever was done of it."""
+    proof.clean(manifest.read().lab(lab), mesh(), kubectl_in)
+
+
+def labs() -> views.Table:
+    """The exercises in order, and which are solved."""
+    solved = Store().solved()
+    rows = [
+        (lab.slug, lab.title, f"{lab.minutes} min", "✓" if lab.slug in solved else "")
+        for lab in manifest.read().labs
+    ]
+    return views.Table(("lab", "what", "time", "solved"), rows)
+
+
+def kubectl_in(cluster: Cluster, args: Sequence[str], folder: Path) -> tools.Done:
+    """kubectl for the steps of labs: file names are relative to the lab's folder."""
+    return front.run(cluster, args, folder=folder)
+
+
+def _prepare_notebook(found: Mesh) -> None:
+    """Magics, and ``!kubectl`` as well: tools started from a cell speak to this cluster."""
+    from meshcourse import magics
+
+    os.environ.update(found.environment())
+    shell = sys.modules["IPython"].get_ipython()
+    magics.load_ipython_extension(shell)
