@@ -1,8 +1,9 @@
 """The catalogue of one cluster: what the rooms with workloads export, and the learner's own images.
 
-A room exports ``IMAGES`` (image path suffix → ``module:function``) and may export ``EXECUTABLES`` (programs in every
-container, name → ``module:function``) with ``HOST_FIRST`` (those of which the machine's own is preferred) and ``PRELOAD``
-(modules worth importing in the fork server). Only the rooms' light ``__init__`` is imported here.
+A room exports ``IMAGES`` (image path suffix → ``module:function``) and may export ``EXECUTABLES`` (programs in
+every container, name → ``module:function``) with ``HOST_FIRST`` (those of which the machine's own is preferred)
+and ``PRELOAD`` (modules worth importing in the fork server). Only the rooms' light ``__init__`` is imported
+here.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def install_programs(state_dir: Path) -> None:
 
 def _programs() -> Iterator[tuple[str, str]]:
     for room in _rooms():
-        host_first = getattr(room, "HOST_FIRST", frozenset())
+        host_first: frozenset[str] = getattr(room, "HOST_FIRST", frozenset())
         for name, entry in getattr(room, "EXECUTABLES", {}).items():
             if name not in host_first or shutil.which(name, path=os.environ.get("PATH")) is None:
                 yield name, entry

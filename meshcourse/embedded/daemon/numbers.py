@@ -1,7 +1,8 @@
 """The cluster's number, and the proof that no other cluster on this machine has it.
 
-Numbers are chosen from what the state directories say; but two state roots (a test's and a learner's) do not know of each
-other. So a running cluster listens at an address of its range, and whoever finds that address taken chooses another number.
+Numbers are chosen from what the state directories say; but two state roots (a test's and a learner's) do not
+know of each other. So a running cluster listens at an address of its range, and whoever finds that address
+taken chooses another number.
 """
 
 from __future__ import annotations

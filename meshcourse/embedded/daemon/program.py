@@ -1,4 +1,4 @@
-"""``python -m meshcourse.embedded.daemon.program MODULE:FUNCTION NAME ARGUMENTS…``: a program of a container, started anew.
+"""``python -m meshcourse.embedded.daemon.program MODULE:FUNCTION NAME ARGUMENTS…``: a program of a container.
 
 What exec forks from the fork server, a shell inside a container starts through this.
 """

@@ -1,10 +1,10 @@
 """The images that this node can run: those of the engine's rooms and the learner's own.
 
-An image is a Python function (``module:function``) or a command. A reference matches an entry if its repository ends in
-the entry's path, by whole components; registry, tag and digest are free, so upstream manifests run unchanged. Grammar of
-references: the OCI distribution reference specification. The learner's entries live in a JSON file that
-``meshcourse image add`` writes and this module reads again whenever it changed. Standard library only: the launcher
-imports it.
+An image is a Python function (``module:function``) or a command. A reference matches an entry if its repository
+ends in the entry's path, by whole components; registry, tag and digest are free, so upstream manifests run
+unchanged. Grammar of references: the OCI distribution reference specification. The learner's entries live in a
+JSON file that ``meshcourse image add`` writes and this module reads again whenever it changed. Standard library
+only: the launcher imports it.
 """
 
 from __future__ import annotations

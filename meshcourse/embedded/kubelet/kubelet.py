@@ -1,11 +1,11 @@
-"""The kubelet: watches pods, runs a worker for each of this node's, and answers what the API server asks of the node."""
+"""The kubelet: watches pods, runs a worker for each, and answers what the API server asks of the node."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from meshcourse.embedded.apiserver.streams.backend import ExecSession, LogOptions, Usage
@@ -262,7 +262,7 @@ class _References:
         self._secrets = Informer(client, refs.SECRETS)
         self.services_informer = Informer(client, refs.SERVICES)
         self._all = (self._configmaps, self._secrets, self.services_informer)
-        self.changed = _ignore
+        self.changed: Callable[[str], None] = _ignore
         for informer in (self._configmaps, self._secrets):
             informer.add_handler(lambda _type, obj, _old: self.changed(objects.namespace(obj)))
 

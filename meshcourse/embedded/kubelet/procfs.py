@@ -1,7 +1,7 @@
 """CPU time and memory of process trees, from /proc (Linux) or ps (elsewhere).
 
-Memory is the proportional set size where the system knows it: forked containers share most of their pages, and the resident
-size would count them again for each. Source: proc(5).
+Memory is the proportional set size where the system knows it: forked containers share most of their pages, and
+the resident size would count them again for each. Source: proc(5).
 """
 
 from __future__ import annotations

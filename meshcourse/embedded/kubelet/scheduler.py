@@ -1,8 +1,8 @@
 """Binds pods to the one node, or says why they have to wait.
 
-Source: kube-scheduler (filters and their messages, the PodScheduled condition, the Scheduled and FailedScheduling events).
-Requests are held against what the machine has in all, not added up: processes here are not confined, and a laptop's two
-cores would otherwise refuse what runs on it without effort.
+Source: kube-scheduler (filters and their messages, the PodScheduled condition, the Scheduled and
+FailedScheduling events). Requests are held against what the machine has in all, not added up: processes here
+are not confined, and a laptop's two cores would otherwise refuse what runs on it without effort.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What containers and the node use, for metrics.k8s.io.
 
-CPU is measured over a window that ends now, so samples are taken in the background (a few reads of /proc every 15 s); memory
-is read when somebody asks.
+CPU is measured over a window that ends now, so samples are taken in the background (a few reads of /proc every
+15 s); memory is read when somebody asks.
 """
 
 from __future__ import annotations

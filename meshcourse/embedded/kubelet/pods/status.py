@@ -45,9 +45,9 @@ def phase(facts: PodFacts) -> str:
     for state in facts.main:
         for kind in _classify(state):
             counts[kind] += 1
-    if not all(_init_done(state) for state in facts.init) and not counts["running"]:
-        if not counts["stopped"]:
-            return "Pending"
+    initialized = all(_init_done(state) for state in facts.init)
+    if not initialized and not counts["running"] and not counts["stopped"]:
+        return "Pending"
     if counts["waiting"]:
         return "Pending"
     if counts["running"]:

@@ -22,13 +22,13 @@ class Terminal:
         self._input: Input | None = None
 
     @contextlib.contextmanager
-    def opened(self, log: LogFile) -> Iterator[tuple[int, int, int]]:
+    def opened(self, log: LogFile) -> Iterator[tuple[int | None, int, int]]:
         """The child's ends of stdin, stdout and stderr, closed on this side afterwards."""
         ends = self._open_tty(log) if self.tty else self._open_pipes(log)
         try:
             yield ends
         finally:
-            for fd in set(ends):
+            for fd in {fd for fd in ends if fd is not None}:
                 os.close(fd)
 
     async def feed(self, data: bytes) -> None:
@@ -50,12 +50,11 @@ class Terminal:
             self._input.close()
             self._input = None
 
-    def _open_pipes(self, log: LogFile) -> tuple[int, int, int]:
+    def _open_pipes(self, log: LogFile) -> tuple[int | None, int, int]:
+        stdin: int | None = None
         if self._stdin:
             stdin, ours = os.pipe()
             self._input = Input(ours)
-        else:
-            stdin = os.open(os.devnull, os.O_RDONLY)
         out_read, out_write = os.pipe()
         err_read, err_write = os.pipe()
         log.pump(out_read, "stdout")

@@ -17,8 +17,8 @@ import yarl
 from meshcourse.embedded.kube.objects import Object
 from meshcourse.embedded.kubelet.pods import launch
 from meshcourse.embedded.kubelet.probes import grpc_health
-from meshcourse.embedded.kubelet.processes.client import StartError
 from meshcourse.embedded.kubelet.processes.capture import capture
+from meshcourse.embedded.kubelet.processes.client import StartError
 
 if TYPE_CHECKING:
     from meshcourse.embedded.kubelet.pods.container import Container

@@ -17,8 +17,7 @@ async def capture(forker: Forker, spec: Spec, timeout: float, limit: int) -> tup
     read, write = os.pipe()
     output = _Collector(read, limit)
     try:
-        with open(os.devnull, "rb") as nothing:
-            process = await forker.spawn(spec, nothing.fileno(), write, write)
+        process = await forker.spawn(spec, None, write, write)
     except BaseException:
         output.close()
         raise

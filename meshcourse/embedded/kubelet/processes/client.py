@@ -120,8 +120,10 @@ class Forker:
         with theirs, self._log_path.open("ab") as output:
             fd = theirs.fileno()
             self._popen = subprocess.Popen(
-                [sys.executable, "-m", _SERVER, self._cluster, str(fd)]
-                + [",".join(self._preload), title.PADDING],
+                [
+                    *(sys.executable, "-m", _SERVER, self._cluster, str(fd)),
+                    *(",".join(self._preload), title.PADDING),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -131,8 +133,10 @@ class Forker:
         self._sock = ours
         asyncio.get_running_loop().add_reader(ours, self._readable)
 
-    async def spawn(self, spec: Spec, stdin: int, stdout: int, stderr: int) -> Process:
+    async def spawn(self, spec: Spec, stdin: int | None, stdout: int, stderr: int) -> Process:
         """Start a process with these descriptors, which stay the caller's to close.
+
+        :param stdin: None for no input.
 
         :raises StartError: if there is no such program or its module cannot be imported.
         """
@@ -153,7 +157,8 @@ class Forker:
             "tty": spec.tty,
         }
         # The request may wait in the outbox after the caller has closed its own descriptors.
-        self._post(request, [os.dup(fd) for fd in (stdin, stdout, stderr)])
+        own = os.open(os.devnull, os.O_RDONLY) if stdin is None else os.dup(stdin)
+        self._post(request, [own, os.dup(stdout), os.dup(stderr)])
         return await future
 
     def signal(self, pid: int, number: int, *, group: bool) -> None:

@@ -1,12 +1,13 @@
 """The fork server: one warm, single-threaded process per cluster from which every container is forked.
 
-Started by the daemon as ``python -m meshcourse.embedded.kubelet.processes.server CLUSTER FD MODULES PADDING``. It imports
-what workloads need, opens no channel, and forks in a few milliseconds where starting Python costs hundreds. When the
-daemon's end of the socket closes, for whatever reason, it kills every process group it started and leaves; should it die
-itself, the kernel kills its children (PR_SET_PDEATHSIG).
+Started by the daemon as ``python -m meshcourse.embedded.kubelet.processes.server CLUSTER FD MODULES PADDING``.
+It imports what workloads need, opens no channel, and forks in a few milliseconds where starting Python costs
+hundreds. When the daemon's end of the socket closes, for whatever reason, it kills every process group it
+started and leaves; should it die itself, the kernel kills its children (PR_SET_PDEATHSIG).
 
-Requests: ``spawn`` (``id, argv, entry?, env, cwd, title, short, tty`` and three descriptors), ``signal`` (``pid, signal,
-group``). Replies: ``started`` (``id, pid``), ``failed`` (``id, error``), ``exit`` (``pid, code, signal``).
+Requests: ``spawn`` (``id, argv, entry?, env, cwd, title, short, tty`` and three descriptors), ``signal``
+(``pid, signal, group``). Replies: ``started`` (``id, pid``), ``failed`` (``id, error``), ``exit`` (``pid, code,
+signal``).
 """
 
 from __future__ import annotations
@@ -58,11 +59,12 @@ class Server:
     def _turn(self) -> bool:
         """Requests go first; while there are none, import one more module."""
         timeout = 0 if self._preload else None
-        readable, _, _ = select.select([self._sock, self._wake_read], [], [], timeout)
+        sock = self._sock.fileno()
+        readable, _, _ = select.select([sock, self._wake_read], [], [], timeout)
         if self._wake_read in readable:
             os.read(self._wake_read, 4096)
             self._reap()
-        if self._sock in readable:
+        if sock in readable:
             return self._serve()
         if not readable and self._preload:
             self._import(self._preload.pop(0))

@@ -155,5 +155,4 @@ class Envoy:
         if "MESHCOURSE_CLUSTER_DIR" in os.environ:
             env["MESHCOURSE_CLUSTER_DIR"] = os.environ["MESHCOURSE_CLUSTER_DIR"]
         spec = Spec(argv, env, self._directory, title=f"meshcourse {self._name}: kube-proxy")
-        with open(os.devnull, "rb") as nothing:
-            return await self._forker.spawn(spec, nothing.fileno(), output, output)
+        return await self._forker.spawn(spec, None, output, output)

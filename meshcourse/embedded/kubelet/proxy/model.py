@@ -1,7 +1,7 @@
 """What kube-proxy serves: ports of Services with their addresses and ready endpoints. Pure.
 
-Source: Kubernetes documentation of virtual IPs and EndpointSlices (ready endpoints first; if there is none, those that are
-terminating but still serve).
+Source: Kubernetes documentation of virtual IPs and EndpointSlices (ready endpoints first; if there is none,
+those that are terminating but still serve).
 """
 
 from __future__ import annotations
@@ -94,11 +94,11 @@ def _ports(service: Object, slices: list[Object]) -> Iterator[ServicePort]:
 
 
 def _listen(service: Object, port: Object) -> Iterator[Address]:
-    number = int(port["port"])
     try:
-        yield addresses.service_endpoint(service, number)
+        host, number = addresses.service_endpoint(service, int(port["port"]))
     except LookupError:
-        pass  # headless: there is no address, names are all it has
+        return  # headless: there is no address, names are all it has
+    yield host, number
     if objects.dig(service, "spec.type") in _EXTERNAL and port.get("nodePort"):
         yield _LOOPBACK, int(port["nodePort"])
     for ingress in objects.dig(service, "status.loadBalancer.ingress", []):

@@ -92,9 +92,10 @@ async def _on_terminal(forker: Forker, spec: Spec) -> Execution:
 
 
 async def _on_pipes(forker: Forker, spec: Spec, stdin: bool) -> Execution:
-    in_read, in_write = os.pipe() if stdin else (os.open(os.devnull, os.O_RDONLY), -1)
+    in_read, in_write = os.pipe() if stdin else (None, -1)
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
+    theirs = [fd for fd in (in_read, out_write, err_write) if fd is not None]
     try:
         process = await forker.spawn(spec, in_read, out_write, err_write)
     except BaseException:
@@ -102,7 +103,7 @@ async def _on_pipes(forker: Forker, spec: Spec, stdin: bool) -> Execution:
             os.close(fd)
         raise
     finally:
-        for fd in (in_read, out_write, err_write):
+        for fd in theirs:
             os.close(fd)
     feed = Input(in_write) if stdin else None
     return Execution(process, Source(out_read), Source(err_read), feed, -1)

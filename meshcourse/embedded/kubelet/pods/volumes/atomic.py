@@ -1,7 +1,7 @@
 """Write the files of a volume so that a reader sees all of the old or all of the new.
 
-Layout as kubelet's AtomicWriter: files in a new time-stamped directory, a ``..data`` symlink switched by rename, and a symlink
-per visible name through ``..data``.
+Layout as kubelet's AtomicWriter: files in a new time-stamped directory, a ``..data`` symlink switched by
+rename, and a symlink per visible name through ``..data``.
 """
 
 from __future__ import annotations
