@@ -12,9 +12,9 @@ from aiohttp import web
 from meshcourse.embedded.apiserver import bootstrap, kubeconfig, pki
 from meshcourse.embedded.apiserver.admission.accounts import ServiceAccounts
 from meshcourse.embedded.apiserver.admission.attributes import Plugin
-from meshcourse.embedded.apiserver.admission.cel import Expressions
 from meshcourse.embedded.apiserver.admission.chain import Chain
 from meshcourse.embedded.apiserver.admission.lifecycle import NamespaceLifecycle
+from meshcourse.embedded.apiserver.admission.limits import Limits
 from meshcourse.embedded.apiserver.admission.webhooks import Webhooks
 from meshcourse.embedded.apiserver.allocators import ServiceAllocator
 from meshcourse.embedded.apiserver.auth import users
@@ -52,6 +52,7 @@ class Server:
         self._core: Core | None = None
         self._runner: web.AppRunner | None = None
         self._backend: NodeBackend | None = None
+        self._definitions: Definitions | None = None
         self.url = ""
 
     @property
@@ -107,11 +108,12 @@ class Server:
         registry, tokens = Registry(), TokenIssuer(keys.token_key)
         static = {keys.admin_token: users.administrator(_ADMIN)}
         authenticator = Authenticator(store, tokens, static)
-        plugins: list[Plugin] = [NamespaceLifecycle(store), ServiceAccounts(store), Expressions()]
+        plugins: list[Plugin] = [NamespaceLifecycle(store), ServiceAccounts(store), Limits()]
         chain = Chain(plugins, Webhooks(store, registry))
         core = Core(store, registry, chain, authenticator, Authorizer(store), tokens, services)
         core.backend = self._backend
-        Definitions(core).follow()
+        self._definitions = Definitions(core)
+        self._definitions.follow()
         return core
 
     def _listen(self, host: str, port: int) -> socket.socket:
@@ -153,6 +155,8 @@ class Server:
         if self._runner:
             await self._runner.cleanup()
             self._runner = None
+        if self._definitions:
+            await self._definitions.close()
         await core.chain.close()
         core.store.close()
 

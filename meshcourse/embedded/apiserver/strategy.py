@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshcourse.embedded.apiserver.contracts import Schema
+from meshcourse.embedded.apiserver.registry import custom
 from meshcourse.embedded.apiserver.registry.kinds import Kind
-from meshcourse.embedded.kube import objects
+from meshcourse.embedded.kube import objects, refs
 from meshcourse.embedded.kube.objects import Object
 from meshcourse.embedded.kube.status import Cause
 
@@ -31,6 +32,8 @@ def prepare_create(kind: Kind, obj: Object) -> None:
     from meshcourse.embedded.apiserver.validation import strategy
 
     strategy.prepare_create(kind.resource, obj, status_subresource=kind.status)
+    if kind.key == refs.CRDS.qualified:
+        custom.complete(obj)
 
 
 def prepare_update(kind: Kind, obj: Object, old: Object) -> None:
@@ -38,6 +41,8 @@ def prepare_update(kind: Kind, obj: Object, old: Object) -> None:
     from meshcourse.embedded.apiserver.validation import strategy
 
     strategy.prepare_update(kind.resource, obj, old, status_subresource=kind.status)
+    if kind.key == refs.CRDS.qualified:
+        custom.complete(obj)
 
 
 def validate(kind: Kind, obj: Object, old: Object | None) -> list[Cause]:

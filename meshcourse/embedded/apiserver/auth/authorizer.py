@@ -80,16 +80,24 @@ class Authorizer:
         return self.rules_of(role) if role else []
 
     def rules_of(self, role: Object) -> list[Object]:
-        """The rules of a role, aggregated ones included."""
-        found = list(role.get("rules") or ())
+        """The rules of a role and of all that it aggregates."""
+        found: list[Object] = []
+        reached = [role]
+        for one in reached:  # grows while it is walked
+            found += one.get("rules") or ()
+            reached += [other for other in self._aggregated(one) if other not in reached]
+        return found
+
+    def _aggregated(self, role: Object) -> list[Object]:
         chosen = objects.dig(role, "aggregationRule.clusterRoleSelectors", [])
         if not chosen:
-            return found
+            return []
         wanted = [selectors.from_object(selector) for selector in chosen]
-        for other in self._store.list(_CLUSTER_ROLES):
-            if other is not role and any(s.matches(objects.labels(other)) for s in wanted):
-                found += other.get("rules") or ()
-        return found
+        return [
+            other
+            for other in self._store.list(_CLUSTER_ROLES)
+            if any(selector.matches(objects.labels(other)) for selector in wanted)
+        ]
 
 
 def _concerns(binding: Object, user: User, namespace: str) -> bool:

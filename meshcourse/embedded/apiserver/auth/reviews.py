@@ -5,7 +5,6 @@ Source: ``authentication.k8s.io/v1`` and ``authorization.k8s.io/v1``.
 
 from __future__ import annotations
 
-from meshcourse.embedded.apiserver.auth import users
 from meshcourse.embedded.apiserver.auth.authenticator import Authenticator
 from meshcourse.embedded.apiserver.auth.authorizer import Question
 from meshcourse.embedded.apiserver.auth.tokens import ISSUER
@@ -107,9 +106,6 @@ class RulesReviews(virtual.Virtual):
     async def create(self, core: Core, call: Call, body: Object) -> Object:
         namespace = objects.dig(body, "spec.namespace", "")
         rules = list(core.authorizer.rules(call.user, namespace))
-        if users.MASTERS in call.user.groups:
-            rules.insert(0, {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]})
-            rules.insert(1, {"verbs": ["*"], "nonResourceURLs": ["*"]})
         state = {
             "resourceRules": [rule for rule in rules if not rule.get("nonResourceURLs")],
             "nonResourceRules": [rule for rule in rules if rule.get("nonResourceURLs")],

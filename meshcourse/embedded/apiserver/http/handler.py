@@ -6,6 +6,7 @@ import logging
 
 from aiohttp import web
 
+from meshcourse.embedded.apiserver.auth import impersonation
 from meshcourse.embedded.apiserver.core import Core
 from meshcourse.embedded.apiserver.http import documents, negotiate, paths, resources
 from meshcourse.embedded.kube import status
@@ -37,6 +38,7 @@ class Handler:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         user = self._core.authenticator.authenticate(request)
+        user = impersonation.resolve(request, user, self._core.authorizer)
         target = paths.parse(request.rel_url.raw_path)
         if target is not None and target.plural:
             return await resources.answer(self._core, request, user, target)

@@ -1,4 +1,4 @@
-"""Kinds that a CustomResourceDefinition describes, and the status it gets when they are served.
+"""Kinds that a CustomResourceDefinition describes, and what the server itself writes into a definition.
 
 All versions are views of one stored object (conversion strategy None: only ``apiVersion`` changes).
 """
@@ -6,7 +6,7 @@ All versions are views of one stored object (conversion strategy None: only ``ap
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from meshcourse.embedded.apiserver.registry.kinds import Kind, ScalePaths
 from meshcourse.embedded.apiserver.schemas.kinds import ALL_VERBS, Subresource
@@ -14,6 +14,8 @@ from meshcourse.embedded.kube import objects
 from meshcourse.embedded.kube.objects import Object
 from meshcourse.embedded.kube.refs import Resource
 
+#: Keeps a definition until its objects are gone.
+FINALIZER: Final = "customresourcecleanup.apiextensions.k8s.io"
 _CHANGE = ("get", "patch", "update")
 
 
@@ -67,36 +69,50 @@ def _scale(scale: Object | None) -> ScalePaths | None:
 
 
 def complete(crd: Object) -> None:
-    """What the API server's own controllers fill in: names, conditions, stored versions. In place."""
-    names = crd["spec"]["names"]
-    names.setdefault("singular", names["kind"].lower())
-    names.setdefault("listKind", names["kind"] + "List")
-    crd["spec"].setdefault("conversion", {"strategy": "None"})
-    status = crd.setdefault("status", {})
-    stored = list(status.get("storedVersions") or [])
-    stored += [
-        version["name"]
-        for version in crd["spec"]["versions"]
-        if version.get("storage") and version["name"] not in stored
+    """What the real server's controllers write soon after: accepted names, conditions, the finalizer. In place.
+
+    Doing it at once means that a definition is established when its creation returns.
+    """
+    spec, before = crd["spec"], crd.get("status") or {}
+    crd["status"] = {
+        **before,
+        "acceptedNames": dict(spec["names"]),
+        "conditions": _conditions(crd, before),
+        "storedVersions": _stored(spec, before),
+    }
+    finalizers = crd["metadata"].get("finalizers") or []
+    if not objects.deleting(crd) and FINALIZER not in finalizers:
+        crd["metadata"]["finalizers"] = [*finalizers, FINALIZER]
+
+
+def _stored(spec: Object, before: Object) -> list[str]:
+    stored: list[str] = list(before.get("storedVersions") or ())
+    current = [version["name"] for version in spec["versions"] if version.get("storage")]
+    return stored + [name for name in current if name not in stored]
+
+
+def _conditions(crd: Object, before: Object) -> list[Any]:
+    wanted = [
+        _condition("NamesAccepted", "NoConflicts", "no conflicts found"),
+        _condition("Established", "InitialNamesAccepted", "the initial names have been accepted"),
     ]
-    status["storedVersions"] = stored
-    status["acceptedNames"] = dict(names)
-    _condition(status, "NamesAccepted", "NoConflicts", "no conflicts found")
-    _condition(
-        status, "Established", "InitialNamesAccepted", "the initial names have been accepted"
-    )
+    if objects.deleting(crd):
+        wanted.append(
+            _condition(
+                "Terminating",
+                "InstanceDeletionInProgress",
+                "CustomResource deletion is in progress",
+            )
+        )
+    known = {found.get("type"): found for found in before.get("conditions") or ()}
+    return [known.pop(one["type"], one) for one in wanted] + list(known.values())
 
 
-def _condition(status: Object, kind: str, reason: str, message: str) -> None:
-    conditions: list[Any] = status.setdefault("conditions", [])
-    if any(found.get("type") == kind for found in conditions):
-        return
-    conditions.append(
-        {
-            "type": kind,
-            "status": "True",
-            "lastTransitionTime": objects.now(),
-            "reason": reason,
-            "message": message,
-        }
-    )
+def _condition(kind: str, reason: str, message: str) -> Object:
+    return {
+        "type": kind,
+        "status": "True",
+        "lastTransitionTime": objects.now(),
+        "reason": reason,
+        "message": message,
+    }

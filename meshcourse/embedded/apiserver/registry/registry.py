@@ -44,8 +44,9 @@ class Registry:
         yield from self._kinds.values()
 
     def stored(self) -> dict[str, Kind]:
-        """One kind, in its storage version, for each resource that has objects of its own."""
-        return {kind.key: kind for kind in self.all() if kind.resource == kind.storage}
+        """One kind for each resource that has objects of its own: in its storage version, if that is served."""
+        found = {kind.key: kind for kind in self.all() if not kind.virtual}
+        return found | {k.key: k for k in self.all() if not k.virtual and k.resource == k.storage}
 
     def groups(self) -> dict[str, list[str]]:
         """Versions by group, the preferred one first (GA, beta, alpha); custom groups last, by name."""

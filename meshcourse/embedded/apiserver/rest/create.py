@@ -18,6 +18,7 @@ _NAME_ATTEMPTS = 8
 async def create(core: Core, call: Call, obj: Object) -> Object:
     """Create `obj` (which the caller hands over). Returns it as stored, in the version of the call."""
     metadata.check_body(call, obj)
+    _check_defined(call)
     schema = strategy.schema(call.kind)
     call.warnings += schema.decode(obj, mode=call.options.field_validation)
     metadata.check_new(obj)
@@ -36,6 +37,13 @@ async def insert(core: Core, call: Call, obj: Object) -> Object:
     strategy.prepare_create(call.kind, obj)
     _validate(call, obj)
     return await _store(core, attributes, obj)
+
+
+def _check_defined(call: Call) -> None:
+    """Nothing new of a custom kind whose definition is going away."""
+    if call.kind.crd is not None and objects.deleting(call.kind.crd):
+        why = "create not allowed while custom resource definition is terminating"
+        raise status.ApiError(405, "MethodNotAllowed", why, {})
 
 
 def _settled(call: Call, attributes: Attributes) -> Object:

@@ -11,7 +11,7 @@ from typing import Any
 
 from meshcourse.embedded.apiserver.admission.attributes import Attributes
 from meshcourse.embedded.apiserver.core import Core
-from meshcourse.embedded.apiserver.registry import conversion
+from meshcourse.embedded.apiserver.registry import conversion, custom
 from meshcourse.embedded.apiserver.rest import metadata, read
 from meshcourse.embedded.apiserver.rest.call import Call
 from meshcourse.embedded.apiserver.rest.filters import Filter
@@ -137,6 +137,8 @@ def _mark(call: Call, old: Object, wanted: DeleteOptions) -> Object:
     _set_grace(meta, _grace(call, old, wanted.grace_seconds))
     if old["kind"] == "Namespace":
         marked["status"] = {**(old.get("status") or {}), "phase": "Terminating"}
+    if call.kind.key == refs.CRDS.qualified:
+        custom.complete(marked)
     if "generation" in meta and "deletionTimestamp" not in old["metadata"]:
         meta["generation"] += 1
     return marked

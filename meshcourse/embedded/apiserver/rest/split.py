@@ -7,6 +7,7 @@ core kinds also let labels and annotations through.
 from __future__ import annotations
 
 from meshcourse.embedded.apiserver.rest.call import Call
+from meshcourse.embedded.kube import refs
 from meshcourse.embedded.kube.objects import Object
 
 _LOOSE = frozenset({"pods", "nodes", "namespaces", "services"})
@@ -49,6 +50,10 @@ def _status(call: Call, new: Object, old: Object) -> Object:
     fields = ["resourceVersion", "managedFields"]
     if call.kind.key in _LOOSE:
         fields += _OPEN_METADATA
+    elif call.kind.key == refs.DEPLOYMENTS.qualified:
+        fields.append(
+            "annotations"
+        )  # how the controller writes the revision without a new generation
     for field in fields:
         if field in written:
             metadata[field] = written[field]

@@ -74,7 +74,10 @@ async def _replace(core: Core, call: Call, new: Object, old: Object) -> Object:
     new = split.merge(call, attributes.object, old)
     if call.subresource != "status":
         strategy.schema(call.kind).default(new)
-        strategy.prepare_update(call.kind, new, old)
+        if (
+            call.subresource != "finalize"
+        ):  # the one write that may take a namespace's finalizers off
+            strategy.prepare_update(call.kind, new, old)
     _validate(call, new, old)
     attributes.object = new
     service = call.kind.key == refs.SERVICES.qualified and not call.subresource
