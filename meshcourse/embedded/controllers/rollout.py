@@ -36,6 +36,7 @@ class Rollout:
         self._deployments = deployments
         self._replicasets = replicasets
         self.deployment = deployment
+        self._dirty = False
         self.new = revisions.find_new(deployment, sets)
         self.old = [rs for rs in sets if rs is not self.new]
 
@@ -68,7 +69,7 @@ class Rollout:
         if notes != objects.annotations_of(self.new) or not same:
             spec = self.new["spec"] if same else {**self.new["spec"], "minReadySeconds": min_ready}
             await self._update_set(self.new, notes, spec)
-        await self._note_revision(revisions.of(self.new))
+        self._note_revision(revisions.of(self.new))
         if conditions.find(self._conditions(), "Progressing") is None:
             message = f'Found new replica set "{objects.name(self.new)}"'
             await self._note_progress("FoundNewReplicaSet", message)
@@ -87,7 +88,7 @@ class Rollout:
         self.new = self._controller.writes.wrote(self._key, self._replicasets, made)
         if size > 0:
             self._tell(f"Scaled up replica set {name} from 0 to {size}")
-        await self._note_revision(revision)
+        self._note_revision(revision)
         await self._note_progress("NewReplicaSetCreated", f'Created new replica set "{name}"')
         return self.new
 
@@ -118,15 +119,14 @@ class Rollout:
         await self.update_status({**status, "collisionCount": status.get("collisionCount", 0) + 1})
         return None
 
-    async def _note_revision(self, revision: int) -> None:
+    def _note_revision(self, revision: int) -> None:
         if revisions.of(self.deployment) == revision:
             return
-        patch = {"metadata": {"annotations": {revisions.REVISION: str(revision)}}}
-        namespace, name = self._key
-        written = await self._client.patch(
-            refs.DEPLOYMENTS, name, patch, namespace, field_manager=FIELD_MANAGER
-        )
-        self._adopt(written)
+        notes = {**objects.annotations_of(self.deployment), revisions.REVISION: str(revision)}
+        meta = {**self.deployment["metadata"], "annotations": notes}
+        # Written with the status: as a change of the object it would make a new generation.
+        self.deployment = {**self.deployment, "metadata": meta}
+        self._dirty = True
 
     # -- sizes ------------------------------------------------------------------------------
 
@@ -197,7 +197,7 @@ class Rollout:
         await self.update_status(status)
 
     async def update_status(self, status: Object) -> None:
-        if status == self.deployment.get("status"):
+        if status == self.deployment.get("status") and not self._dirty:
             return
         written = await self._client.update(
             refs.DEPLOYMENTS,
@@ -205,6 +205,7 @@ class Rollout:
             subresource="status",
             field_manager=FIELD_MANAGER,
         )
+        self._dirty = False
         self._adopt(written)
 
     async def _note_progress(self, reason: str, message: str) -> None:

@@ -135,6 +135,8 @@ class FakeClient:
             new["spec"]["finalizers"] = obj["spec"]["finalizers"]
         elif subresource:
             new[subresource] = objects.clone(obj.get(subresource))
+            if resource == refs.DEPLOYMENTS and "annotations" in obj["metadata"]:
+                new["metadata"]["annotations"] = objects.clone(obj["metadata"]["annotations"])
         else:
             new = objects.clone({**obj, **({"status": old["status"]} if "status" in old else {})})
             new["metadata"] |= {k: old["metadata"][k] for k in ("uid", "creationTimestamp")}

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from meshcourse.embedded.controllers import conditions, revisions, rollout_plan, rollout_status
 from meshcourse.embedded.kube import objects, refs, status
 from meshcourse.embedded.kube.objects import Object
-from tests.unit.controllers.world import World, deployment, template, until
+from tests.unit.controllers.world import World, deployment, template, until, worlds
+
+
+@pytest.fixture(params=["fake", "real"])
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    async with worlds(request.param, tmp_path) as found:
+        yield found
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with World() as found:
+async def fake(tmp_path: Path) -> AsyncIterator[World]:
+    """Where every call can be seen and refused."""
+    async with worlds("fake", tmp_path) as found:
         yield found
 
 
@@ -158,23 +166,23 @@ async def test_a_deadline_that_passes_is_reported(world: World) -> None:
     assert found["message"].endswith("has timed out progressing.")
 
 
-async def test_what_the_server_refuses_shows_in_the_conditions(world: World) -> None:
+async def test_what_the_server_refuses_shows_in_the_conditions(fake: World) -> None:
     def refuse(verb: str, resource: refs.Resource, name: str, body: Object) -> None:
         if (verb, resource) == ("create", refs.PODS):
             raise status.forbidden(resource, name, "exceeded quota: tiny")
 
-    world.client.refuse = refuse
-    await world.create(refs.DEPLOYMENTS, deployment())
+    fake.client.refuse = refuse
+    await fake.create(refs.DEPLOYMENTS, deployment())
 
     def failure() -> Object | None:
-        found = objects.dig(world.get(refs.DEPLOYMENTS, "web"), "status.conditions", [])
+        found = objects.dig(fake.get(refs.DEPLOYMENTS, "web"), "status.conditions", [])
         return conditions.find(found, "ReplicaFailure")
 
     found = await until(failure)
     assert (found["status"], found["reason"]) == ("True", "FailedCreate")
     assert "exceeded quota: tiny" in found["message"]
-    world.client.refuse = None
-    await until(world.alive)
+    fake.client.refuse = None
+    await until(fake.alive)
     await until(lambda: failure() is None)
 
 
@@ -193,9 +201,9 @@ async def test_an_orphaned_replicaset_is_adopted_and_a_stranger_released(world: 
     assert objects.owner(released) is None
 
 
-async def test_a_hundred_deployments_roll_without_piling_up(world: World) -> None:
+async def test_a_hundred_deployments_roll_without_piling_up(fake: World) -> None:
     for index in range(100):
-        await world.create(refs.DEPLOYMENTS, deployment(f"d{index}", replicas=2))
-    await until(lambda: len(world.alive()) == 200, seconds=10)
-    creates = [call for call in world.client.calls if call[:2] == ("create", "pods")]
+        await fake.create(refs.DEPLOYMENTS, deployment(f"d{index}", replicas=2))
+    await until(lambda: len(fake.alive()) == 200, seconds=10)
+    creates = [call for call in fake.client.calls if call[:2] == ("create", "pods")]
     assert len(creates) == 200

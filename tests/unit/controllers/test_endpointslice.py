@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +13,12 @@ from meshcourse.embedded.controllers import slice_plan
 from meshcourse.embedded.controllers.endpoint_plan import Port
 from meshcourse.embedded.kube import addresses, objects, refs
 from meshcourse.embedded.kube.objects import Object
-from tests.unit.controllers.world import World, service, template, until
+from tests.unit.controllers.world import World, service, template, until, worlds
 
 
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with World() as found:
+@pytest.fixture(params=["fake", "real"])
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    async with worlds(request.param, tmp_path) as found:
         yield found
 
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from meshcourse.embedded.kube import objects, refs
 from meshcourse.embedded.kube.objects import Object
 from meshcourse.embedded.kube.refs import Resource
-from tests.unit.controllers.world import World, deployment, until
+from tests.unit.controllers.world import World, deployment, until, worlds
 
 WIDGETS = Resource("example.org", "v1", "widgets", "Widget")
 
 
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with World() as found:
+@pytest.fixture(params=["fake", "real"])
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    async with worlds(request.param, tmp_path) as found:
         yield found
 
 
@@ -108,7 +109,14 @@ async def test_custom_resources_own_too_once_they_are_served(world: World) -> No
             "group": "example.org",
             "names": {"plural": "widgets", "kind": "Widget"},
             "scope": "Namespaced",
-            "versions": [{"name": "v1", "served": True, "storage": True}],
+            "versions": [
+                {
+                    "name": "v1",
+                    "served": True,
+                    "storage": True,
+                    "schema": {"openAPIV3Schema": {"type": "object"}},
+                }
+            ],
         },
         "status": {"conditions": [{"type": "Established", "status": "True"}]},
     }

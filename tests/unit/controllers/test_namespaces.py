@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
-from meshcourse.embedded.controllers import conditions
+from meshcourse.embedded.controllers import conditions, kinds
 from meshcourse.embedded.controllers.context import Options
 from meshcourse.embedded.kube import objects, refs
-from tests.unit.controllers.world import World, deployment, until
+from tests.unit.controllers.world import World, deployment, until, worlds
 
 CA = "-----BEGIN CERTIFICATE-----\n"
 
 
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with World(Options(root_ca=CA)) as found:
+@pytest.fixture(params=["fake", "real"])
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    async with worlds(request.param, tmp_path, Options(root_ca=CA)) as found:
         await found.create(refs.NAMESPACES, {"metadata": {"name": "shop"}}, None)
         await until(lambda: found.get(refs.CONFIGMAPS, "kube-root-ca.crt", "shop"))
         yield found
@@ -59,7 +60,7 @@ async def test_deletion_takes_everything_and_waits_for_pods(world: World) -> Non
     message = await until(remaining)
     assert message == "Some resources are remaining: pods. has 2 resource instances"
     await world.keep_running(lambda: world.get(refs.NAMESPACES, "shop", "") is None)
-    assert [kind for kind in world.client.data if world.all(kind, "shop")] == []
+    assert [kind for kind in kinds.BUILT_IN if kind.namespaced and world.all(kind, "shop")] == []
 
 
 async def test_a_finalizer_is_named_in_the_conditions(world: World) -> None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from meshcourse.embedded.controllers.context import Options
 from meshcourse.embedded.kube import objects, refs
 from meshcourse.embedded.kube.objects import Object
-from tests.unit.controllers.world import World, service, until
+from tests.unit.controllers.world import World, service, until, worlds
 
 
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with World(Options(addresses_per_service=True)) as found:
+@pytest.fixture(params=["fake", "real"])
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    async with worlds(request.param, tmp_path, Options(addresses_per_service=True)) as found:
         yield found
 
 

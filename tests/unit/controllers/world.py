@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
+from meshcourse.embedded.apiserver.server import Server
 from meshcourse.embedded.controllers.context import Options
 from meshcourse.embedded.controllers.manager import Manager
 from meshcourse.embedded.kube import addresses, objects, refs
-from meshcourse.embedded.kube.objects import Key, Object
+from meshcourse.embedded.kube.objects import Object
 from meshcourse.embedded.kube.refs import Resource
 from tests.unit.controllers.fake import FakeClient
 
@@ -26,16 +30,22 @@ async def until(condition: Callable[[], Any], what: str = "", seconds: float = 3
 
 
 class World:
+    """The fake API; see `RealWorld` for the embedded one."""
+
     def __init__(self, options: Options | None = None) -> None:
-        self.client = FakeClient()
-        self.manager = Manager(self.client, cluster_number=66, options=options)
+        self.client: Any = FakeClient()
+        self._options = options
         self._addresses = iter(range(1, 250))
 
     async def __aenter__(self) -> World:
-        for name in ("default", "kube-system"):
-            await self.create(refs.NAMESPACES, {"metadata": {"name": name}}, None)
+        await self.open()
+        self.manager = Manager(self.client, cluster_number=66, options=self._options)
         await self.manager.start()
         return self
+
+    async def open(self) -> None:
+        for name in ("default", "kube-system"):
+            await self.create(refs.NAMESPACES, {"metadata": {"name": name}}, None)
 
     async def __aexit__(self, *_: object) -> None:
         await self.manager.stop()
@@ -43,7 +53,8 @@ class World:
     async def create(
         self, resource: Resource, obj: Object, namespace: str | None = "default"
     ) -> Object:
-        return await self.client.create(resource, obj, namespace)
+        named = {"apiVersion": resource.api_version, "kind": resource.kind, **obj}
+        return await self.client.create(resource, named, namespace)
 
     async def change(self, resource: Resource, name: str, patch: Object) -> Object:
         return await self.client.patch(
@@ -55,7 +66,8 @@ class World:
         return [o for key, o in found.items() if namespace is None or key.namespace == namespace]
 
     def get(self, resource: Resource, name: str, namespace: str = "default") -> Object | None:
-        return self.client.data.get(resource, {}).get(Key(namespace, name))
+        named = (o for o in self.all(resource, namespace) if objects.name(o) == name)
+        return next(named, None)
 
     def alive(self) -> list[Object]:
         return [pod for pod in self.all(refs.PODS) if not objects.deleting(pod)]
@@ -63,14 +75,25 @@ class World:
     def messages(self, reason: str) -> list[str]:
         return [e["message"] for e in self.all(refs.EVENTS) if e["reason"] == reason]
 
+    async def bind(self, pod: Object) -> Object:
+        """Schedule a pod."""
+        name, namespace = objects.name(pod), objects.namespace(pod)
+        patch = {"spec": {"nodeName": "node"}}
+        return await self.client.patch(refs.PODS, name, patch, namespace)
+
     # -- the node ---------------------------------------------------------------------------
 
     async def run(self, pod: Object, *, ready: bool = True, since: str = "") -> Object:
-        """Schedule a pod, give it addresses, and report it as running."""
+        """Schedule a pod, give it addresses, and report it as running.
+
+        :param since: the time stamp of its readiness; now if not given.
+        """
         name, namespace = objects.name(pod), objects.namespace(pod)
         ip = objects.dig(pod, "status.podIP") or f"127.66.0.{next(self._addresses)}"
         notes = {addresses.ANNOTATION: addresses.PodAddresses(ip, ip).render()}
-        patch: Object = {"spec": {"nodeName": "node"}, "metadata": {"annotations": notes}}
+        if not pod["spec"].get("nodeName"):
+            await self.bind(pod)
+        patch = {"metadata": {"annotations": notes}}
         pod = await self.client.patch(refs.PODS, name, patch, namespace)
         status = {
             "phase": "Running",
@@ -115,6 +138,47 @@ class World:
         return found
 
 
+class _Portless(Server):
+    """The API server for clients in its own process only."""
+
+    async def _serve(self, handler: Any, listening: socket.socket, tls: Any) -> None:
+        listening.close()
+
+
+class RealWorld(World):
+    """The embedded API server without its port."""
+
+    def __init__(self, folder: Path, options: Options | None = None) -> None:
+        super().__init__(options)
+        self._server = _Portless(folder, "test")
+
+    async def open(self) -> None:
+        await self._server.start()
+        self.client = self._server.local("system:kube-controller-manager")
+        await self.create(refs.NODES, {"metadata": {"name": "node"}}, None)
+
+    async def __aexit__(self, *_: object) -> None:
+        await super().__aexit__()
+        await self._server.stop()
+
+    def all(self, resource: Resource, namespace: str | None = "default") -> list[Object]:
+        return self._server.core.store.list(resource.qualified, namespace or "")
+
+    async def bind(self, pod: Object) -> Object:
+        name, namespace = objects.name(pod), objects.namespace(pod)
+        binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name}}
+        binding["target"] = {"apiVersion": "v1", "kind": "Node", "name": "node"}
+        await self.client.create(refs.PODS, binding, namespace, name=name, subresource="binding")
+        return await self.client.get(refs.PODS, name, namespace)
+
+
+@contextlib.asynccontextmanager
+async def worlds(kind: str, folder: Path, options: Options | None = None) -> AsyncIterator[World]:
+    """A running world: ``fake``, or ``real`` for the embedded API server."""
+    async with World(options) if kind == "fake" else RealWorld(folder, options) as world:
+        yield world
+
+
 def template(app: str = "web", image: str = "web:1", **spec: Any) -> Object:
     container = {"name": "main", "image": image, "ports": [{"name": "http", "containerPort": 8080}]}
     return {"metadata": {"labels": {"app": app}}, "spec": {"containers": [container], **spec}}
@@ -146,5 +210,5 @@ def service(name: str = "web", **spec: Any) -> Object:
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": name},
-        "spec": {"selector": {"app": "web"}, "ports": ports, "clusterIP": "127.66.200.1", **spec},
+        "spec": {"selector": {"app": "web"}, "ports": ports, **spec},
     }
