@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from meshcourse.embedded.apiserver.schemas import formats
-from meshcourse.embedded.apiserver.validation.report import Report
+from meshcourse.embedded.apiserver.schemas.report import Report
 
 Schema = dict[str, Any]
 

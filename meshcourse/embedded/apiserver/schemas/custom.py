@@ -7,8 +7,8 @@ from typing import Any
 
 from meshcourse.embedded.apiserver.contracts import FieldValidation
 from meshcourse.embedded.apiserver.schemas import builtin, crd_values, decode, node, structural
+from meshcourse.embedded.apiserver.schemas.report import Report
 from meshcourse.embedded.apiserver.schemas.structural import Structural
-from meshcourse.embedded.apiserver.validation.report import Report
 from meshcourse.embedded.kube import objects
 from meshcourse.embedded.kube.objects import Object
 from meshcourse.embedded.kube.patches import meta

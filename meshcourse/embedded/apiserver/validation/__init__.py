@@ -6,6 +6,7 @@ replaced. Does not belong here: schemas, defaults (`schemas`), admission that ne
 
 from __future__ import annotations
 
+from meshcourse.embedded.apiserver.validation.rules import validate
 from meshcourse.embedded.apiserver.validation.strategy import prepare_create, prepare_update
 
-__all__ = ["prepare_create", "prepare_update"]
+__all__ = ["prepare_create", "prepare_update", "validate"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from meshcourse.embedded.apiserver.schemas.report import IMMUTABLE, Report
 from meshcourse.embedded.apiserver.validation import names
 from meshcourse.embedded.apiserver.validation.names import Rule
-from meshcourse.embedded.apiserver.validation.report import IMMUTABLE, Report
 from meshcourse.embedded.kube.objects import Object
 
 _ANNOTATIONS_LIMIT = 256 * 1024
