@@ -1,7 +1,8 @@
 """Which processes belong to a cluster, whether a process is still the one that was meant, and what memory they use.
 
-Linux reads /proc; elsewhere ``ps`` is asked. A process belongs to a cluster if its environment or its working directory
-names the cluster's state directory; that survives the death of its parents. Source: proc(5), ps(1).
+Linux reads /proc; elsewhere ``ps`` is asked. A process belongs to a cluster if its environment names the
+cluster's state directory, or if it works in a pod's directory without a terminal (a learner's shell may be
+there too, and is not ours to kill); both survive the death of its parents. Source: proc(5), ps(1).
 """
 
 from __future__ import annotations
@@ -56,17 +57,23 @@ def members(directory: Path) -> list[int]:
 
 def _members_linux(directory: Path) -> Iterator[int]:
     marker = f"{MARKER}={directory}\0".encode()
-    inside = f"{directory}/"
+    inside = f"{directory}/pods/"
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         try:
+            mine = marker in (entry / "environ").read_bytes() + b"\0"
             cwd = os.readlink(entry / "cwd")
-            mine = cwd.startswith(inside) or marker in (entry / "environ").read_bytes() + b"\0"
+            mine = mine or (cwd.startswith(inside) and not _has_terminal(entry))
         except OSError:
             continue  # gone, or somebody else's
         if mine and identity(int(entry.name)):
             yield int(entry.name)
+
+
+def _has_terminal(entry: Path) -> bool:
+    """Whether the process has a controlling terminal (field tty_nr)."""
+    return (entry / "stat").read_bytes().rpartition(b")")[2].split()[4] != b"0"
 
 
 def _members_ps(directory: Path) -> Iterator[int]:

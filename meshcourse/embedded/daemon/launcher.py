@@ -15,12 +15,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 from meshcourse.embedded.daemon import census, state
+from meshcourse.embedded.kubelet import catalogue
+from meshcourse.embedded.kubelet.layout import Layout
 from meshcourse.errors import MeshcourseError
 
 DEFAULT_NAME = state.DEFAULT_NAME
@@ -122,14 +124,17 @@ def status(name: str = DEFAULT_NAME) -> dict[str, Any]:
     """What is known of a cluster, as JSON-ready values.
 
     Keys: ``name``, ``running``, ``pid``, ``url``, ``kubeconfig``, ``directory``, ``number``, ``version``,
-    ``processes`` (list of ``pid``, ``command``, ``memory`` in bytes PSS) and ``memory`` (their sum).
+    ``processes`` (list of ``pid``, ``kind``, ``command``, ``memory`` in bytes PSS), ``memory`` (their sum),
+    ``memory_by_kind``, and ``pods`` (list of ``namespace``, ``name``, ``phase``, ``ready``, ``containers``,
+    ``restarts``; None if the API server does not answer).
     """
+    from meshcourse.embedded.daemon import report
+
     own = state.of(name)
     info = own.info()
     pid = _running(own)
     processes: list[dict[str, Any]] = [
-        {"pid": each, "command": census.command_line(each), "memory": census.memory(each)}
-        for each in (census.members(own.directory) if pid else [])
+        report.process(each) for each in (census.members(own.directory) if pid else [])
     ]
     return {
         "name": name,
@@ -142,7 +147,37 @@ def status(name: str = DEFAULT_NAME) -> dict[str, Any]:
         "version": info.get("version"),
         "processes": processes,
         "memory": sum(each["memory"] for each in processes),
+        "memory_by_kind": report.by_kind(processes),
+        "pods": report.pods(own.kubeconfig) if pid else None,
     }
+
+
+def add_image(image: str, command: Sequence[str], name: str = DEFAULT_NAME) -> str:
+    """Make a program of the learner's an image of the cluster, running or not; its path in the catalogue.
+
+    :raises MeshcourseError: if the name could not stand in a Pod, or the command is empty.
+    """
+    own = state.of(name)
+    own.make()
+    return catalogue.add(_own_images(own), image, command)
+
+
+def remove_image(image: str, name: str = DEFAULT_NAME) -> bool:
+    """Forget one of the learner's images; whether it was there."""
+    return catalogue.remove(_own_images(state.of(name)), image)
+
+
+def list_images(name: str = DEFAULT_NAME) -> dict[str, list[str]]:
+    """Every image of the cluster: path → the learner's command, or [] for one of the course's."""
+    from meshcourse.embedded.daemon import images
+
+    own = state.of(name)
+    mine = catalogue.own(_own_images(own))
+    return {path: mine.get(path, []) for path in images.catalogue(own.directory).paths()}
+
+
+def _own_images(own: state.State) -> Path:
+    return Layout(own.directory).images
 
 
 @contextlib.contextmanager

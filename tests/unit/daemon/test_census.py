@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import pty
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -39,12 +41,37 @@ def test_a_process_belongs_by_its_environment(start: Start, tmp_path: Path) -> N
     assert other.pid not in found
 
 
-def test_a_process_belongs_by_its_working_directory(start: Start, tmp_path: Path) -> None:
-    inside = tmp_path / "pods"
-    inside.mkdir()
+def test_a_process_without_a_terminal_belongs_by_its_working_directory(
+    start: Start, tmp_path: Path
+) -> None:
+    inside = tmp_path / "pods" / "uid"
+    inside.mkdir(parents=True)
     assert census.members(tmp_path) == []
-    process = start(cwd=inside)
+    process = start(cwd=inside, start_new_session=True)
     assert census.members(tmp_path) == [process.pid]
+
+
+def test_a_learner_s_shell_in_the_directory_does_not_belong(tmp_path: Path) -> None:
+    inside = tmp_path / "pods" / "uid"
+    inside.mkdir(parents=True)
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(inside)
+        os.execv(SLEEP[0], SLEEP)
+    try:
+        _until(lambda: os.readlink(f"/proc/{pid}/cwd") == str(inside))
+        assert census.members(tmp_path) == []
+    finally:
+        os.kill(pid, 9)
+        os.waitpid(pid, 0)
+        os.close(terminal)
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_identity_ends_with_the_process_even_before_it_is_reaped(start: Start) -> None:
