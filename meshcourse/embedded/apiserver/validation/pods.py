@@ -145,6 +145,8 @@ def _fixed(found: Object, old: Object) -> Object:
         and kept.get("terminationGracePeriodSeconds") == 1
     ):
         kept["terminationGracePeriodSeconds"] = old["terminationGracePeriodSeconds"]
+    if not old.get("nodeName"):
+        kept.pop("nodeName", None)  # the scheduler's binding
     if not old.get("nodeName") and old.get("schedulingGates"):
         kept.pop("schedulingGates", None)
         kept.pop("nodeSelector", None)
