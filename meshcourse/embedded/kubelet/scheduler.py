@@ -14,12 +14,11 @@ from collections.abc import Callable
 from meshcourse.embedded.client.events import Recorder
 from meshcourse.embedded.client.informer import Informer
 from meshcourse.embedded.client.protocol import Client
-from meshcourse.embedded.kube import addresses, objects, refs
+from meshcourse.embedded.kube import addresses, objects, quantities, refs
 from meshcourse.embedded.kube.objects import Key, Object
 from meshcourse.embedded.kube.status import ApiError
 from meshcourse.embedded.kubelet import addressing, affinity
 from meshcourse.embedded.kubelet.addressing import Allocator
-from meshcourse.embedded.kubelet.pods import quantity
 from meshcourse.errors import MeshcourseError
 
 log = logging.getLogger(__name__)
@@ -52,11 +51,11 @@ def _insufficient(pod: Object, node: Object) -> list[str]:
     wanted: dict[str, float] = {}
     for container in addressing.containers(pod):
         for name, amount in (objects.dig(container, "resources.requests", {})).items():
-            wanted[name] = wanted.get(name, 0.0) + float(quantity.parse(amount))
+            wanted[name] = wanted.get(name, 0.0) + float(quantities.parse(amount))
     return [
         name
         for name, amount in sorted(wanted.items())
-        if amount > float(quantity.parse(allocatable.get(name, "0")))
+        if amount > float(quantities.parse(allocatable.get(name, "0")))
     ]
 
 

@@ -13,7 +13,9 @@ from meshcourse.embedded.kubelet.addressing import Allocator, Plan
 from meshcourse.errors import MeshcourseError
 
 
-def pod(uid: str, *ports: int, env: list[dict[str, str]] | None = None, **probes: Any) -> dict[str, Any]:
+def pod(
+    uid: str, *ports: int, env: list[dict[str, str]] | None = None, **probes: Any
+) -> dict[str, Any]:
     container = {"name": "app", "ports": [{"containerPort": port} for port in ports], **probes}
     container["env"] = env or []
     return {"metadata": {"uid": uid}, "spec": {"containers": [container]}}
@@ -36,10 +38,14 @@ def test_an_address_given_back_is_not_given_out_at_once() -> None:
 
 def test_all_addresses_are_usable_and_different_until_none_is_left() -> None:
     allocator = Allocator(Plan(70))
-    given = []
-    with pytest.raises(MeshcourseError, match="no pod address is left"):
+    given: list[str] = []
+
+    def take_all() -> None:
         for index in range(5000):
             given.append(allocator.allocate(pod(str(index))).pod_ip)
+
+    with pytest.raises(MeshcourseError, match="no pod address is left"):
+        take_all()
     assert len(set(given)) == len(given) > 4000
     assert all(ip.split(".")[3] not in ("0", "255") for ip in given)
     allocator.release("7")

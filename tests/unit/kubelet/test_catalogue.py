@@ -38,7 +38,9 @@ def test_a_digest_takes_the_place_of_a_tag() -> None:
     assert found.canonical == f"docker.io/library/app@{digest}"
 
 
-@pytest.mark.parametrize("text", ["", "Nginx", "a b", "app:", "app::1", "-app", "app@sha256:12", "a//b"])
+@pytest.mark.parametrize(
+    "text", ["", "Nginx", "a b", "app:", "app::1", "-app", "app@sha256:12", "a//b"]
+)
 def test_other_references_are_invalid_in_containerd_s_words(text: str) -> None:
     with pytest.raises(catalogue.InvalidImageName, match="invalid reference format"):
         catalogue.parse(text)

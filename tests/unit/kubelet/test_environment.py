@@ -37,7 +37,9 @@ def sources(**changes: Any) -> Sources:
 
 
 def build(*env: dict[str, Any], **container: Any) -> dict[str, str]:
-    return environment.build({"BASE": "b"}, {"name": "app", "env": list(env), **container}, sources())
+    return environment.build(
+        {"BASE": "b"}, {"name": "app", "env": list(env), **container}, sources()
+    )
 
 
 def test_later_values_win_and_may_refer_to_earlier_ones() -> None:
@@ -63,7 +65,15 @@ def test_fields_of_the_pod() -> None:
         "status.podIP",
     ]
     found = build(*map(field, paths))
-    assert [found[path] for path in paths] == ["web-1", "shop", "v1", 'say "hi"', "", "web", "127.66.0.5"]
+    assert [found[path] for path in paths] == [
+        "web-1",
+        "shop",
+        "v1",
+        'say "hi"',
+        "",
+        "web",
+        "127.66.0.5",
+    ]
     with pytest.raises(ConfigError, match=r"unsupported fieldPath: spec\.containers"):
         build(field("spec.containers"))
 

@@ -122,7 +122,11 @@ def test_a_pod_that_the_kubelet_failed() -> None:
         spec={}, init=[], main=[container("running")], failed=("DeadlineExceeded", "too long")
     )
     found = status.render(facts, NOW)
-    assert (found["phase"], found["reason"], found["message"]) == ("Failed", "DeadlineExceeded", "too long")
+    assert (found["phase"], found["reason"], found["message"]) == (
+        "Failed",
+        "DeadlineExceeded",
+        "too long",
+    )
 
 
 def test_a_container_that_ran_under_an_earlier_daemon_is_lost() -> None:

@@ -7,13 +7,13 @@ EnvVar.value.
 from __future__ import annotations
 
 import base64
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from meshcourse.embedded.kube import objects
+from meshcourse.embedded.kube import objects, quantities
 from meshcourse.embedded.kube.objects import Object
-from meshcourse.embedded.kubelet.pods import quantity
 from meshcourse.errors import MeshcourseError
 
 _REFERENCE = re.compile(r"\$(?:\$|\(([^)]*)\))")
@@ -187,7 +187,8 @@ def resource_field(ref: Object, pod: Object, container: Object, capacity: Mappin
         text = (resources.get("limits") or {}).get(resource, "0")
     if text is None:
         text = capacity.get(resource, "0")
-    return quantity.divided(quantity.parse(text), str(ref.get("divisor") or "1"))
+    unit = quantities.parse(str(ref.get("divisor") or "1")) or 1
+    return str(math.ceil(quantities.parse(text) / unit))
 
 
 def _decode_secret(value: str) -> str:
