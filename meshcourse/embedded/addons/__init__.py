@@ -4,3 +4,16 @@ Belongs here: one package per add-on (``prometheus`` …), each a workload behin
 where a module says otherwise. Does not belong here: the course's clients of those APIs (`observe`), Istio's
 translation.
 """
+
+from __future__ import annotations
+
+from typing import Final
+
+_HERE: Final = "meshcourse.embedded.addons"
+
+#: Image path suffix → the function behind it (see `embedded.images`).
+IMAGES: Final[dict[str, str]] = {
+    "prom/prometheus": f"{_HERE}.prometheus.main:main",
+    "jaegertracing/jaeger": f"{_HERE}.jaeger.main:main",
+    "jaegertracing/all-in-one": f"{_HERE}.jaeger.main:main",
+}

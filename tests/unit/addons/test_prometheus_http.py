@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+import yaml
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
@@ -57,7 +59,7 @@ async def stack(workload: tuple[Workload, Target]) -> AsyncIterator[tuple[Worklo
 
 async def test_what_a_workload_shows_can_be_asked(stack: tuple[Workload, Scraper, Ask]) -> None:
     workload, scraper, ask = stack
-    workload.text = '# TYPE m counter\nm{code="200",pod="mine"} 5\nenvoy_istio_requests_total 2\n'
+    workload.text = '# TYPE m counter\nm{code="200",pod="mine"} 5\nrequests_total 2\n'
     async with aiohttp.ClientSession() as session:
         await scraper.round(session)
     code, body = await ask("/api/v1/query", query='m{code="200"}')
@@ -172,6 +174,20 @@ def test_the_interval_comes_from_the_configuration() -> None:
     assert main.interval_of("") == 60.0
     with pytest.raises(ValueError, match=r"prometheus\.yml"):
         main.interval_of("a: [")
+
+
+def test_a_real_prometheus_is_told_where_the_api_server_is() -> None:
+    config = "scrape_configs:\n- job_name: pods\n  kubernetes_sd_configs:\n  - role: pod\n"
+    env = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": "6443"}
+    found = yaml.safe_load(main.localized(config, env, Path("/pod/sa")))
+    assert found["scrape_configs"][0]["kubernetes_sd_configs"] == [
+        {
+            "role": "pod",
+            "api_server": "https://127.0.0.1:6443",
+            "tls_config": {"ca_file": "/pod/sa/ca.crt"},
+            "authorization": {"credentials_file": "/pod/sa/token"},
+        }
+    ]
 
 
 def pod(**annotations: str) -> dict[str, Any]:

@@ -1,14 +1,14 @@
 """The workload behind the image ``prom/prometheus``.
 
-If a real ``prometheus`` is on PATH the pod becomes that (with the mounted configuration, its container paths
-rewritten); otherwise this stand-in serves. ``MESHCOURSE_PROMETHEUS=stand-in`` forces ours.
+If a real ``prometheus`` is on PATH the pod becomes that (with the mounted configuration, see
+`localized`); otherwise this stand-in serves. ``MESHCOURSE_PROMETHEUS=stand-in`` forces ours.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -40,7 +40,8 @@ def main(argv: list[str]) -> int:
 def _become(program: str) -> int:
     host, port = common.listen(PORT)
     config = Path("prometheus.local.yml")
-    config.write_text(_localized(_configuration()))
+    account = common.mounted("/var/run/secrets/kubernetes.io/serviceaccount").resolve()
+    config.write_text(localized(_configuration(), os.environ, account))
     common.say(f"running the real {program}")
     os.execv(
         program,
@@ -54,10 +55,21 @@ def _become(program: str) -> int:
     )
 
 
-def _localized(config: str) -> str:
-    """Container paths of mounted files as paths of this machine."""
-    root = common.mounted("/")
-    return re.sub(r"(?<=[ :\"'])/var/run/secrets/", f"{root}/var/run/secrets/", config)
+def localized(config: str, env: Mapping[str, str], account: Path) -> str:
+    """A configuration for a real Prometheus in a container that shares this machine's file system.
+
+    What its client takes for granted in a pod (``/var/run/secrets/…``, the API server's address) is written out.
+
+    :param account: where the service account is mounted.
+    """
+    loaded = yaml.safe_load(config) or {}
+    server = f"https://{env['KUBERNETES_SERVICE_HOST']}:{env['KUBERNETES_SERVICE_PORT']}"
+    for job in loaded.get("scrape_configs") or []:
+        for discovery in job.get("kubernetes_sd_configs") or []:
+            discovery["api_server"] = server
+            discovery["tls_config"] = {"ca_file": str(account / "ca.crt")}
+            discovery["authorization"] = {"credentials_file": str(account / "token")}
+    return yaml.safe_dump(loaded, sort_keys=False)
 
 
 def _configuration() -> str:

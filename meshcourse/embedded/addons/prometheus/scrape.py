@@ -13,8 +13,6 @@ from meshcourse.embedded.addons.prometheus import exposition, tsdb
 from meshcourse.embedded.addons.prometheus.targets import Target
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
-#: Envoy's own prefix for statistics of our access logger: taken off, so that metrics have Istio's names.
-_PREFIX = "envoy_istio_"
 
 
 def milliseconds() -> int:
@@ -95,7 +93,6 @@ class Loop:
 
     def _new(self, written: str) -> tsdb.Series:
         labels = exposition.labels(written)
-        labels[tsdb.METRIC_NAME] = labels[tsdb.METRIC_NAME].removeprefix(_PREFIX)
         for name, value in self.target.labels:
             # A label of the target wins; what the workload said is kept under another name (honor_labels: false).
             if name in labels:
@@ -106,9 +103,7 @@ class Loop:
 
     def _read_metadata(self, text: str) -> None:
         for metric, kind, value in exposition.metadata(text):
-            entry = self.metadata.setdefault(
-                metric.removeprefix(_PREFIX), {"type": "unknown", "help": ""}
-            )
+            entry = self.metadata.setdefault(metric, {"type": "unknown", "help": ""})
             entry["type" if kind == "TYPE" else "help"] = value
 
 
