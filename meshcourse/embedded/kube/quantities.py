@@ -6,8 +6,10 @@ Source: Kubernetes API reference, "Quantity".
 from __future__ import annotations
 
 import math
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 
+_FORM = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)([a-zA-Z]*)$")
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 
@@ -17,15 +19,13 @@ def parse(text: str | float) -> Decimal:
 
     :raises ValueError: if `text` is not a quantity.
     """
-    text = str(text)
-    number = text.rstrip("numkKMGTPEi")
-    suffix = text[len(number) :]
-    try:
-        if suffix in _BINARY:
-            return Decimal(number) * Decimal(2) ** _BINARY[suffix]
-        return Decimal(number) * Decimal(10) ** _DECIMAL[suffix]
-    except (InvalidOperation, KeyError) as error:
-        raise ValueError(f"not a quantity: {text!r}") from error
+    match = _FORM.match(str(text))
+    if match is None or match[2] not in _DECIMAL | _BINARY:
+        raise ValueError(f"not a quantity: {text!r}")
+    number, suffix = Decimal(match[1]), match[2]
+    if suffix in _BINARY:
+        return number * Decimal(2) ** _BINARY[suffix]
+    return number * Decimal(10) ** _DECIMAL[suffix]
 
 
 def milli(text: str | float) -> int:

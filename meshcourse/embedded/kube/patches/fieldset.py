@@ -7,9 +7,10 @@ difference and intersection are Python's own. Source: structured-merge-diff (``f
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any
+
+import orjson
 
 from meshcourse.embedded.kube.objects import Object
 
@@ -22,7 +23,7 @@ _ITSELF = "."
 
 def compact(value: Any) -> str:
     """JSON without spaces."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return orjson.dumps(value).decode()
 
 
 def from_v1(fields: Object) -> FieldSet:
@@ -72,5 +73,5 @@ def _element(element: str) -> str:
         return f".{rest}"
     if kind == "v:":
         return f"[={rest}]"
-    keys = json.loads(rest)
+    keys = orjson.loads(rest)
     return "[" + ",".join(f"{key}={compact(value)}" for key, value in keys.items()) + "]"

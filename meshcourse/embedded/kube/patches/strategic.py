@@ -31,7 +31,8 @@ def apply(target: Object, patch: Object, structure: Structure) -> Object:
 def _merge_map(target: Any, patch: Object, structure: Structure) -> Object:
     directive = patch.get(_PATCH)
     if directive == "replace":
-        return {field: _plain(value) for field, value in patch.items() if field != _PATCH}
+        plain: Object = _plain(patch)
+        return plain
     if directive == "delete":
         return {}
     if directive not in (None, "merge"):
