@@ -39,6 +39,9 @@ def check_body(call: Call, obj: Object) -> None:
     :raises ApiError: 400 if kind or namespace say otherwise.
     """
     resource = call.resource
+    if call.kind.crd is None and not obj.get("kind") and not obj.get("apiVersion"):
+        # Typed clients leave out what the URL of a built-in kind says already.
+        obj["apiVersion"], obj["kind"] = resource.api_version, resource.kind
     kind, version = obj.get("kind"), obj.get("apiVersion")
     if (version, kind) != (resource.api_version, resource.kind):
         raise status.bad_request(_mismatch(call, str(kind or ""), str(version or "")))

@@ -107,7 +107,7 @@ async def _forward_pair(
                 f'unable to parse "{data.headers.get("port", "")}" as a port'.encode()
             )
         except ApiError as refused:
-            await error.write(refused.message.encode())
+            await error.write(_reason(refused))
         await data.close()
         await error.close()
     session.forget(data)
@@ -147,6 +147,11 @@ async def _upward(read: Callable[[], Awaitable[bytes]], writer: asyncio.StreamWr
             await writer.drain()
         if writer.can_write_eof():
             writer.write_eof()
+
+
+def _reason(refused: ApiError) -> bytes:
+    """A node's own words, without what an API server puts before them."""
+    return refused.message.removeprefix("Internal error occurred: ").encode()
 
 
 @dataclass(slots=True)
@@ -214,4 +219,4 @@ async def _channel(socket: web.WebSocketResponse, index: int, port: _Port, dial:
     try:
         await _forward(dial, port.number, port.waiting.get, write, close)
     except ApiError as refused:
-        await socket.send_bytes(bytes([2 * index + 1]) + refused.message.encode())
+        await socket.send_bytes(bytes([2 * index + 1]) + _reason(refused))
