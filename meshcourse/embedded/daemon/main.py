@@ -97,13 +97,16 @@ async def _bring_up(
     stack.push_async_callback(forker.close)
     from meshcourse.embedded.apiserver import server as servers
     from meshcourse.embedded.controllers import manager as managers
+    from meshcourse.embedded.controllers.context import Options
 
     server = servers.Server(own.directory, own.name, cluster_number=number)
     await server.start()
     stack.push_async_callback(server.stop)
     progress.done("API server")
     manager = managers.Manager(
-        server.local("system:kube-controller-manager"), cluster_number=number
+        server.local("system:kube-controller-manager"),
+        cluster_number=number,
+        options=Options(root_ca=server.ca_path.read_text()),
     )
     await manager.start()
     stack.push_async_callback(manager.stop)

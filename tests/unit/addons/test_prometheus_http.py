@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -12,7 +12,7 @@ import yaml
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from meshcourse.embedded.addons.prometheus import main, targets, tsdb
+from meshcourse.embedded.addons.prometheus import main, real, targets, tsdb
 from meshcourse.embedded.addons.prometheus.api import Api, number, parse_duration, parse_time
 from meshcourse.embedded.addons.prometheus.scrape import Scraper, milliseconds
 from meshcourse.embedded.addons.prometheus.targets import Target
@@ -176,16 +176,21 @@ def test_the_interval_comes_from_the_configuration() -> None:
         main.interval_of("a: [")
 
 
-def test_a_real_prometheus_is_told_where_the_api_server_is() -> None:
-    config = "scrape_configs:\n- job_name: pods\n  kubernetes_sd_configs:\n  - role: pod\n"
-    env = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": "6443"}
-    found = yaml.safe_load(main.localized(config, env, Path("/pod/sa")))
-    assert found["scrape_configs"][0]["kubernetes_sd_configs"] == [
+def test_a_real_prometheus_is_told_its_targets() -> None:
+    found = yaml.safe_load(
+        real.configuration("global: {scrape_interval: 1s}\nscrape_configs: [{job_name: x}]\n")
+    )
+    assert found["global"] == {"scrape_interval": "1s"}
+    assert found["scrape_configs"] == [
+        {"job_name": "kubernetes-pods", "file_sd_configs": [{"files": ["targets.json"]}]}
+    ]
+    target = Target(
+        "http://127.66.0.5:15020/stats/prometheus", (("namespace", "default"), ("pod", "p"))
+    )
+    assert json.loads(real.target_groups([target])) == [
         {
-            "role": "pod",
-            "api_server": "https://127.0.0.1:6443",
-            "tls_config": {"ca_file": "/pod/sa/ca.crt"},
-            "authorization": {"credentials_file": "/pod/sa/token"},
+            "targets": ["127.66.0.5:15020"],
+            "labels": {"namespace": "default", "pod": "p", "__metrics_path__": "/stats/prometheus"},
         }
     ]
 

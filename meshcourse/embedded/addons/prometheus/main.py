@@ -1,22 +1,22 @@
 """The workload behind the image ``prom/prometheus``.
 
-If a real ``prometheus`` is on PATH the pod becomes that (with the mounted configuration, see
-`localized`); otherwise this stand-in serves. ``MESHCOURSE_PROMETHEUS=stand-in`` forces ours.
+If a real ``prometheus`` is on PATH the pod runs that (see `real`); otherwise this stand-in serves.
+``MESHCOURSE_PROMETHEUS=stand-in`` forces ours.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable
 
 import yaml
 from aiohttp import web
 
-from meshcourse.embedded.addons.prometheus import page, targets, tsdb
+from meshcourse.embedded.addons.prometheus import page, real, targets, tsdb
 from meshcourse.embedded.addons.prometheus.api import Api, parse_duration
 from meshcourse.embedded.addons.prometheus.scrape import Scraper
+from meshcourse.embedded.addons.prometheus.targets import Target
 from meshcourse.embedded.client.http import HttpClient
 from meshcourse.embedded.client.informer import Informer
 from meshcourse.embedded.images import common
@@ -31,45 +31,19 @@ _DEFAULT = "global:\n  scrape_interval: 1s\n"
 
 def main(argv: list[str]) -> int:
     """Entry of the image."""
-    real = shutil.which("prometheus")
-    if real and os.environ.get("MESHCOURSE_PROMETHEUS") != "stand-in":
-        return _become(real)
-    return common.run(_serve)
+    codes: list[int] = []
+
+    async def serve() -> None:
+        codes.append(await _serve())
+
+    return common.run(serve) or codes[0]
 
 
-def _become(program: str) -> int:
-    host, port = common.listen(PORT)
-    config = Path("prometheus.local.yml")
-    account = common.mounted("/var/run/secrets/kubernetes.io/serviceaccount").resolve()
-    config.write_text(localized(_configuration(), os.environ, account))
-    common.say(f"running the real {program}")
-    os.execv(
-        program,
-        [
-            program,
-            f"--config.file={config}",
-            "--storage.tsdb.path=data",
-            "--storage.tsdb.retention.time=2h",
-            f"--web.listen-address={host}:{port}",
-        ],
-    )
-
-
-def localized(config: str, env: Mapping[str, str], account: Path) -> str:
-    """A configuration for a real Prometheus in a container that shares this machine's file system.
-
-    What its client takes for granted in a pod (``/var/run/secrets/…``, the API server's address) is written out.
-
-    :param account: where the service account is mounted.
-    """
-    loaded = yaml.safe_load(config) or {}
-    server = f"https://{env['KUBERNETES_SERVICE_HOST']}:{env['KUBERNETES_SERVICE_PORT']}"
-    for job in loaded.get("scrape_configs") or []:
-        for discovery in job.get("kubernetes_sd_configs") or []:
-            discovery["api_server"] = server
-            discovery["tls_config"] = {"ca_file": str(account / "ca.crt")}
-            discovery["authorization"] = {"credentials_file": str(account / "token")}
-    return yaml.safe_dump(loaded, sort_keys=False)
+def _program() -> str | None:
+    """The real Prometheus, unless there is none or it is not wanted."""
+    if os.environ.get("MESHCOURSE_PROMETHEUS") == "stand-in":
+        return None
+    return shutil.which("prometheus")
 
 
 def _configuration() -> str:
@@ -90,20 +64,34 @@ def interval_of(config: str) -> float:
     return parse_duration(text) / 1000
 
 
-async def _serve() -> None:
+async def _serve() -> int:
     config = _configuration()
-    database = tsdb.Database()
     async with HttpClient.in_pod(agent="prometheus") as client:
         pods = Informer(client, refs.PODS)
         await pods.start()
-        found = lambda: [t for pod in pods.items.values() if (t := targets.of_pod(pod))]  # noqa: E731
-        scraper = Scraper(database, found, interval_of(config))
-        scraper.start()
+
+        def found() -> list[Target]:
+            asked = (targets.of_pod(pod) for pod in list(pods.items.values()))
+            return [target for target in asked if target]
+
+        program = _program()
         try:
-            await serve_app(Api(database, scraper, config, VERSION))
+            if program:
+                return await real.run(program, config, common.listen(PORT), found)
+            await _stand_in(config, found)
         finally:
-            await scraper.stop()
             await pods.stop()
+    return 0
+
+
+async def _stand_in(config: str, found: Callable[[], list[Target]]) -> None:
+    database = tsdb.Database()
+    scraper = Scraper(database, found, interval_of(config))
+    scraper.start()
+    try:
+        await serve_app(Api(database, scraper, config, VERSION))
+    finally:
+        await scraper.stop()
 
 
 async def serve_app(api: Api) -> None:
