@@ -147,7 +147,8 @@ class Server:
         if pid not in self._groups:
             return  # a grandchild that became ours
         # As with a container's first process, the rest of the container goes with it.
-        _kill_group(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
         self._groups.discard(pid)
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         code = 128 + number if number else os.WEXITSTATUS(status)
@@ -159,8 +160,14 @@ class Server:
 
 
 def _kill_group(group: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
+    """Signal a child's group; a child so young that it leads no group yet is signalled itself."""
+    try:
         os.killpg(group, number)
+    except ProcessLookupError:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(group, number)
+    except PermissionError:
+        pass  # macOS: every process of the group is a zombie
 
 
 def _wakeup_pipe() -> tuple[int, int]:
