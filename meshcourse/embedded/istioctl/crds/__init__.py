@@ -1,4 +1,4 @@
-"""Custom resource definitions of Istio and of the Gateway API, from a compact notation. No I/O but reading our own files.
+"""Custom resource definitions of Istio and of the Gateway API, from a compact notation.
 
 Belongs here: the notation (`language`), the definitions (``*.txt``) and putting them together. Field names
 and types are Istio's; the explanations that ``kubectl explain`` prints are ours.
