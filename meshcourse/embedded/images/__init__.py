@@ -7,9 +7,8 @@ Does not belong here: anything that knows the Kubernetes API, Istio or how a con
 forked child (docs/architecture.md, "Images"). argv[0] is the image, then the pod's command and args.
 
 `EXECUTABLES` are programs that our images have in them, for ``kubectl exec`` and for commands of a pod: program name
-→ ``"module:function"``, called as ``main(argv) -> int | None`` where argv[0] is the program. `executables.install`
-writes a launcher for each into a directory that the kubelet puts first on the container's PATH; those in `HOST_FIRST`
-are left out where this machine has a program of that name.
+→ ``"module:function"``, called as ``main(argv) -> int | None`` where argv[0] is the program. They come first on every
+container's PATH, but for those in `HOST_FIRST` of which this machine has one of its own.
 
 `PRELOAD` are the modules that most containers use: imported once in the fork server, they cost a child nothing.
 """

@@ -172,6 +172,9 @@ class TestRuns:
         assert "x-a: 1" in (await (await http.get("/debug", headers={"x-a": "1"})).text()).lower()
 
 
+RUN_NC = f"import sys; from {nc.__name__} import main; sys.exit(main(sys.argv))"
+
+
 class TestNc:
     def test_arguments(self) -> None:
         assert nc.arguments(["nc", "-zv", "-w", "3", "tcp-echo", "9000"]) == (
@@ -203,14 +206,7 @@ class TestNc:
         server = await asyncio.start_server(proxy, "127.0.0.1", 0)
         env = {"http_proxy": f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"}
         process = await asyncio.create_subprocess_exec(
-            *(
-                sys.executable,
-                "-m",
-                "meshcourse.embedded.images.executables",
-                "nc",
-                "tcp-echo",
-                "9000",
-            ),
+            *(sys.executable, "-c", RUN_NC, "tcp-echo", "9000"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env=env,

@@ -320,25 +320,18 @@ def _remember(
 
 class TestExecutables:
     def test_host_first(self, tmp_path: Path) -> None:
-        host = tmp_path / "host"
-        host.mkdir()
-        (host / "curl").write_text("#!/bin/sh\n")
-        (host / "curl").chmod(0o755)
-        executables.install(tmp_path / "bin", path=str(host))
-        assert {path.name for path in (tmp_path / "bin").iterdir()} == set(images.EXECUTABLES) - {
-            "curl"
-        }
-        executables.install(tmp_path / "bare", path=str(tmp_path / "empty"))
-        assert {path.name for path in (tmp_path / "bare").iterdir()} == set(images.EXECUTABLES)
+        (tmp_path / "curl").write_text("#!/bin/sh\n")
+        (tmp_path / "nc").write_text("#!/bin/sh\n")
+        for name in ("curl", "nc"):
+            (tmp_path / name).chmod(0o755)
+        assert not executables.wanted("curl", str(tmp_path))
+        assert executables.wanted("nc", str(tmp_path))
+        assert executables.wanted("curl", "")
+        assert not executables.wanted("vim", "")
 
-    async def test_a_launcher_runs(self, tmp_path: Path) -> None:
-        executables.install(tmp_path, path="")
-        process = await asyncio.create_subprocess_exec(
-            str(tmp_path / "curl"), "--version", stdout=asyncio.subprocess.PIPE
+    def test_function(self) -> None:
+        program = executables.function("fortio", "")
+        assert (
+            program is importlib.import_module("meshcourse.embedded.images.tools.fortio.main").main
         )
-        out, _ = await process.communicate()
-        assert (process.returncode, out.startswith(b"curl ")) == (0, True)
-
-    def test_unknown(self, capsys: Any) -> None:
-        assert executables.main(["executables", "vim"]) == 127
-        assert "curl" in capsys.readouterr().err
+        assert executables.function("vim", "") is None
