@@ -21,7 +21,7 @@ def mode(configs: Sequence[Config], workload: Workload, port: int, root: str) ->
     :param configs: all PeerAuthentications, oldest first.
     :param root: the mesh's root namespace.
     """
-    own = _first(one for one in configs if _selects(one, workload))
+    own = _first(one for one in configs if one.namespace != root and _selects(one, workload))
     levels = [own, _whole(configs, workload.namespace), _whole(configs, root)]
     if own is not None:
         of_port = (own.spec.get("portLevelMtls") or {}).get(str(port)) or {}

@@ -6,6 +6,6 @@ here: deciding what Envoy is told, validation.
 
 from __future__ import annotations
 
-from meshcourse.embedded.istio.ingest.snapshot import KINDS, Objects, snapshot
+from meshcourse.embedded.istio.ingest.snapshot import KINDS, Objects, key_uris, snapshot
 
-__all__ = ["KINDS", "Objects", "snapshot"]
+__all__ = ["KINDS", "Objects", "key_uris", "snapshot"]

@@ -51,11 +51,18 @@ KINDS: Final = (
 )
 
 
-def snapshot(objects: Objects, previous: model.Snapshot | None = None) -> model.Snapshot:
+def snapshot(
+    objects: Objects,
+    previous: model.Snapshot | None = None,
+    *,
+    keys: Mapping[str, str] | None = None,
+) -> model.Snapshot:
     """The mesh as these objects describe it.
 
     Objects must not be modified afterwards. With `previous` (the last result), everything whose
     source has the same ``uid`` and ``resourceVersion`` is the same Python object as there.
+
+    :param keys: JSON web key sets by URI (see `key_uris`); pass the same object while unchanged.
     """
     known = memory.Memory(previous.sources if previous else {})
     settings = _mesh(objects, known)
@@ -70,7 +77,23 @@ def snapshot(objects: Objects, previous: model.Snapshot | None = None) -> model.
         workloads=pods,
         configs=_configs(objects, known),
         secrets=known.each("secrets", objects.get(refs.SECRETS, ()), configs.secret),
+        keys=keys if keys is not None else _NO_KEYS,
         sources=known.now,
+    )
+
+
+_NO_KEYS: Final[Mapping[str, str]] = {}
+
+
+def key_uris(found: model.Snapshot) -> list[str]:
+    """The key set URIs of RequestAuthentications, which istiod has to fetch for `snapshot`."""
+    rules = (
+        rule
+        for config in found.of_kind(refs.REQUESTAUTHENTICATIONS)
+        for rule in config.spec.get("jwtRules") or []
+    )
+    return sorted(
+        {str(one["jwksUri"]) for one in rules if one.get("jwksUri") and not one.get("jwks")}
     )
 
 

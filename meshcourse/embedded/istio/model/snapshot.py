@@ -32,6 +32,7 @@ class Snapshot:
     :param endpoints: for each service, endpoints by service port number.
     :param workloads: pods (with an address) by namespace and name.
     :param configs: by kind, oldest first (Istio's conflict rule).
+    :param keys: JSON web key sets by URI, as istiod fetched them.
     :param sources: what ingest remembers to parse only what changed; nobody else reads it.
     """
 
@@ -42,6 +43,7 @@ class Snapshot:
     workloads: Mapping[Key, Workload] = field(default_factory=dict)
     configs: Mapping[refs.Resource, tuple[Config, ...]] = field(default_factory=dict)
     secrets: Mapping[Key, Secret] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def of_kind(self, resource: refs.Resource) -> tuple[Config, ...]:

@@ -16,6 +16,7 @@ from meshcourse.embedded.istio.gateways import Server
 from meshcourse.embedded.istio.memo import Memo
 from meshcourse.embedded.istio.model import Json, Proxy, Resources
 from meshcourse.embedded.istio.scope import Scope
+from meshcourse.embedded.istio.translate import policy
 from meshcourse.embedded.istio.virtual_services import VirtualService
 
 
@@ -36,15 +37,20 @@ class Gateway:
         listeners = (
             listener_gateway.build(self._proxy, one, snapshot.mesh, self._chains) for one in found
         )
+        security = policy.build(self._scope, self._proxy, self._memo)
         servers = [server for one in found for server in one.servers]
         return Resources(
             listeners={str(one["name"]): one for one in listeners if one is not None},
-            routes={name: self._route(name, group) for name, group in _by_route(servers).items()},
+            routes={
+                name: self._route(name, group, security.per_route)
+                for name, group in _by_route(servers).items()
+            },
+            extensions=security.extensions,
             secrets=secrets.of_servers(servers, self._proxy.namespace, snapshot.secrets),
         )
 
-    def _route(self, name: str, servers: Sequence[Server]) -> Json:
-        return route_gateway.build(name, servers, self._rules_of, self._routes_of)
+    def _route(self, name: str, servers: Sequence[Server], per_route: dict[str, Json]) -> Json:
+        return route_gateway.build(name, servers, self._rules_of, self._routes_of, per_route)
 
     def _rules_of(self, server: Server) -> list[VirtualService]:
         if server.gateway not in self._rules:

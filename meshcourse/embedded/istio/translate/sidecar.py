@@ -12,20 +12,25 @@ from meshcourse.embedded.istio.build import (
 from meshcourse.embedded.istio.build.listener_inbound import InboundPort
 from meshcourse.embedded.istio.memo import Memo
 from meshcourse.embedded.istio.model import Json, Proxy, Resources, Snapshot
+from meshcourse.embedded.istio.scope import Scope
+from meshcourse.embedded.istio.translate import policy
+from meshcourse.embedded.istio.translate.policy import Policy
 from meshcourse.embedded.kube import refs
 
 
-def build(snapshot: Snapshot, proxy: Proxy, memo: Memo) -> Resources:
+def build(scope: Scope, proxy: Proxy, memo: Memo) -> Resources:
     """The sidecar's own resources."""
+    snapshot = scope.snapshot
+    security = policy.build(scope, proxy, memo)
     found = inbound.targets(snapshot, proxy)
     ports = [_port(snapshot, proxy, target) for target in found]
     mesh, workload = snapshot.mesh, proxy.workload
     listeners: list[Json] = memo.get(
         ("sidecar-listeners", proxy.id, tuple(ports)),
-        (workload, mesh),
+        (workload, mesh, security),
         lambda: [
             *listener_outbound.build(proxy, mesh),
-            *listener_inbound.build(proxy, ports, mesh),
+            *listener_inbound.build(proxy, ports, mesh, security.network),
         ],
     )
     clusters: list[Json] = memo.get(
@@ -33,11 +38,14 @@ def build(snapshot: Snapshot, proxy: Proxy, memo: Memo) -> Resources:
         (workload, mesh),
         lambda: [cluster_inbound.build(proxy, port, mesh) for port in ports],
     )
-    routes = [_route(target, port, memo) for target, port in zip(found, ports, strict=True)]
+    routes = [
+        _route(target, port, security, memo) for target, port in zip(found, ports, strict=True)
+    ]
     return Resources(
         clusters=_by_name(clusters),
         listeners=_by_name(listeners),
         routes=_by_name([one for one in routes if one is not None]),
+        extensions=security.extensions,
     )
 
 
@@ -52,11 +60,11 @@ def _port(snapshot: Snapshot, proxy: Proxy, target: inbound.Target) -> InboundPo
     return InboundPort(target.number, target.protocol, mode)
 
 
-def _route(target: inbound.Target, port: InboundPort, memo: Memo) -> Json | None:
+def _route(target: inbound.Target, port: InboundPort, security: Policy, memo: Memo) -> Json | None:
     if not target.protocol.http:
         return None
     return memo.get(
-        ("inbound-route", port, target.service),
-        (),
-        lambda: route_inbound.build(port, target.service, target.service_port, {}),
+        ("inbound-route", port, target.service, id(security)),
+        (security,),
+        lambda: route_inbound.build(port, target.service, target.service_port, security.per_route),
     )

@@ -28,7 +28,7 @@ class Translator:
         found = self._prepare(snapshot)
         scope, shared = self._shared(found, proxy)
         if proxy.kind is model.ProxyKind.SIDECAR:
-            own = sidecar.build(snapshot, proxy, self._memo)
+            own = sidecar.build(scope, proxy, self._memo)
         else:
             own = gateway.Gateway(scope, proxy, self._memo).build()
         routes = {} if shared.route is None else {str(shared.route["name"]): shared.route}
