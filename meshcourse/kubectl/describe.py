@@ -159,6 +159,8 @@ def _slices(context: Context, service: Object) -> list[Object]:
 
 def _endpoints(slices: list[Object], port: str, most: int = 3) -> str:
     """``10.0.0.1:9080,10.0.0.2:9080 + 3 more...``: the ready ones."""
+    if not slices:
+        return "<none>"
     found = [
         f"{address}:{item['port']}"
         for piece in slices

@@ -85,15 +85,16 @@ def _show(context: Context, kind: Kind, field: str, schema: dict[str, Any], sche
     context.say(f"VERSION:    {kind.version}\n")
     target = _resolve(schema, schemas)
     if field:
-        context.say(f"FIELD: {field} <{_type(schema, schemas)}>\n")
+        context.say(f"FIELD: {field} <{_type(schema, schemas)}>\n\n")
     context.say("DESCRIPTION:")
     own, general = schema.get("description", ""), target.get("description", "")
     for text in dict.fromkeys(text for text in (own, general) if text):
         context.say(_wrapped(text, 4))
     if not (own or general):
         context.say("    <empty>")
+    context.say("    ")
     if target.get("properties"):
-        context.say("    \nFIELDS:")
+        context.say("FIELDS:")
         _fields(context, target, schemas, 1)
     context.say("")
 
@@ -119,5 +120,5 @@ def _wrapped(text: str, indent: int, width: int = 80) -> str:
     space = " " * indent
     lines: list[str] = []
     for part in text.split("\n"):
-        lines += textwrap.wrap(part, width - indent, break_long_words=False) or [""]
+        lines += textwrap.wrap(part, width - indent, break_long_words=False, break_on_hyphens=False) or [""]
     return "\n".join(space + line for line in lines)

@@ -53,7 +53,7 @@ def _pods(context: Context, names: list[str]) -> int:
             rows += [[*lead, meta["name"], c["name"], *_usage([c["usage"]])] for c in containers]
         else:
             rows.append([*lead, meta["name"], *_usage(c["usage"] for c in containers)])
-    context.write(tables.render(rows[1:] if context.args.on("no-headers") else rows))
+    _print(context, rows)
     return 0
 
 
@@ -69,8 +69,14 @@ def _nodes(context: Context, names: list[str]) -> int:
         cpu, memory = _usage([usage])
         share = {key: amount(usage[key]) / amount(capacity[name][key]) for key in ("cpu", "memory")}
         rows.append([name, cpu, f"{share['cpu']:.0%}", memory, f"{share['memory']:.0%}"])
-    context.write(tables.render(rows[1:] if context.args.on("no-headers") else rows))
+    _print(context, rows)
     return 0
+
+
+def _print(context: Context, rows: list[list[str]]) -> None:
+    """``top`` pads its last column as well."""
+    shown = rows[1:] if context.args.on("no-headers") else rows
+    context.write(tables.render([[*row, ""] for row in shown]))
 
 
 def _items(context: Context, path: str, names: list[str]) -> list[Any]:

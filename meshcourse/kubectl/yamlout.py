@@ -14,7 +14,7 @@ def render(data: Any) -> str:
         Dumper=_Dumper,
         sort_keys=True,
         default_flow_style=False,
-        width=2**31,
+        width=80,
         allow_unicode=True,
     )
 
