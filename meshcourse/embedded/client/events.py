@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
+from meshcourse.embedded.client import tasks
 from meshcourse.embedded.client.protocol import Client
 from meshcourse.embedded.kube import objects, refs
 from meshcourse.embedded.kube.objects import Object
@@ -109,8 +110,7 @@ class Recorder:
         """Drop what is not written yet."""
         self._waiting.clear()
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await tasks.end(self._task)
 
     def _compose(self, involved: Object, type_: str, reason: str, message: str) -> Object:
         message = self._combine(involved, type_, reason, message)

@@ -8,11 +8,11 @@ the last resourceVersion; after 410 Expired everything is listed anew and what v
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 
+from meshcourse.embedded.client import tasks
 from meshcourse.embedded.client.backoff import Backoff
 from meshcourse.embedded.client.cache import Cache, IndexFunction
 from meshcourse.embedded.client.protocol import Client, WatchEvent
@@ -130,9 +130,7 @@ class Informer:
         """End the watch; the cache stays readable."""
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await tasks.end(task)
 
     async def _run(self) -> None:
         while True:

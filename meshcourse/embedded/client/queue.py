@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
+from meshcourse.embedded.client import tasks
 from meshcourse.embedded.kube.status import ApiError
 
 log = logging.getLogger(__name__)
@@ -66,10 +67,7 @@ class WorkQueue(Generic[K]):
         self._timers.clear()
         self._waiting.clear()
         self._dirty.clear()
-        tasks = list(self._running.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await tasks.end(*self._running.values())
 
     def add(self, key: K) -> None:
         """Work on `key` as soon as possible."""

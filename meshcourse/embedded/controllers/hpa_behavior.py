@@ -160,7 +160,7 @@ def _fastest_up(current: int, rule: Rules, history: History, now: float) -> int:
         start += _changed(history.removed, policy, now)
         if policy.type == "Pods":
             return start + policy.value
-        return math.ceil(round(start * (1 + policy.value / 100), 9))
+        return math.ceil(start * (1 + policy.value / 100))
 
     return _select(current, rule, reach, {"Max": max, "Min": min})
 
@@ -171,7 +171,7 @@ def _fastest_down(current: int, rule: Rules, history: History, now: float) -> in
         start -= _changed(history.added, policy, now)
         if policy.type == "Pods":
             return start - policy.value
-        return int(round(start * (1 - policy.value / 100), 9))
+        return int(start * (1 - policy.value / 100))
 
     return _select(current, rule, reach, {"Max": min, "Min": max})
 

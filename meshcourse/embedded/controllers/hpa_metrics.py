@@ -133,22 +133,17 @@ def _replicas(
     idle = groups.unready if ratio > 1 else set()
     if not idle and not groups.missing:
         near = abs(1 - ratio) <= tolerance
-        return current if near else math.ceil(_exact(ratio * groups.ready))
+        return current if near else math.ceil(ratio * groups.ready)
     assumed = {name: scale.full_use(name) if ratio < 1 else 0 for name in groups.missing}
     adjusted = use | assumed | dict.fromkeys(idle, 0)
     new = scale.ratio(adjusted)[0]
     turned = (ratio < 1 < new) or (new < 1 < ratio)
     if turned or abs(1 - new) <= tolerance:
         return current
-    replicas = math.ceil(_exact(new * len(adjusted)))
+    replicas = math.ceil(new * len(adjusted))
     if (new < 1 and replicas > current) or (new > 1 and replicas < current):
         return current
     return replicas
-
-
-def _exact(value: float) -> float:
-    """Without the noise of floating point, of which ``ceil`` would make a whole replica."""
-    return round(value, 9)
 
 
 def _group(

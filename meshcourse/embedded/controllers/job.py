@@ -143,9 +143,12 @@ class JobController(Controller):
         outcome: job_rules.Outcome | None,
     ) -> Object:
         old = job.get("status") or {}
-        alive = [] if outcome else [pod for pod in owned if pods.is_active(pod)]
+        # What the end or a suspension deletes is on its way out already, even where the cache does not show it yet.
+        stopping = outcome is not None or job_rules.is_suspended(job)
+        active = [pod for pod in owned if pods.is_active(pod)]
+        alive = [] if stopping else active
         ending = [pod for pod in owned if objects.deleting(pod) and not pods.is_finished(pod)]
-        ending += [pod for pod in owned if outcome and pods.is_active(pod)]
+        ending += active if stopping else []
         found = list(old.get("conditions") or [])
         status: Object = {}
         if outcome is not None:

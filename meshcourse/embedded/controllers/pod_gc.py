@@ -6,6 +6,8 @@ that are terminating without ever having been scheduled, and finished pods beyon
 
 from __future__ import annotations
 
+import time
+
 from meshcourse.embedded.controllers import pods, refusals
 from meshcourse.embedded.controllers.context import Context
 from meshcourse.embedded.controllers.controller import Controller
@@ -28,7 +30,7 @@ class PodGcController(Controller):
         self._pods = context.informer(refs.PODS)
         self._nodes = context.informer(refs.NODES)
         self._finished: dict[Key, None] = {}
-        self._missing: dict[Key, None] = {}
+        self._missing: dict[Key, float] = {}
         self._pods.add_handler(self._pod_changed)
         self._nodes.add_handler(self._node_changed)
 
@@ -69,9 +71,10 @@ class PodGcController(Controller):
         return None
 
     async def _node_is_missing(self, key: Key, pod: Object) -> float | None:
-        if key not in self._missing:
-            self._missing[key] = None
-            return QUARANTINE
+        since = self._missing.setdefault(key, time.monotonic())
+        left = since + QUARANTINE - time.monotonic()
+        if left > 0:
+            return left
         await self._delete(key, pod)
         return None
 

@@ -41,6 +41,8 @@ class FakeClient:
         found = self._of(resource).get(Key(namespace or "", name))
         if found is None:
             raise status.not_found(resource, name)
+        if subresource == "scale":
+            return _scale(found)
         return found
 
     async def list(
@@ -131,7 +133,9 @@ class FakeClient:
         if version and version != old["metadata"]["resourceVersion"]:
             raise status.conflict(resource, objects.name(obj))
         new = objects.clone(old)
-        if subresource == "finalize":
+        if subresource == "scale":
+            new["spec"]["replicas"] = obj["spec"]["replicas"]
+        elif subresource == "finalize":
             new["spec"]["finalizers"] = obj["spec"]["finalizers"]
         elif subresource:
             new[subresource] = objects.clone(obj.get(subresource))
@@ -183,7 +187,9 @@ class FakeClient:
             propagation, []
         )
         meta["finalizers"] = [*(meta.get("finalizers") or []), *finalizer]
-        graceful = resource == refs.PODS and old["spec"].get("nodeName") and grace_seconds != 0
+        running = objects.dig(old, "status.phase") not in ("Succeeded", "Failed")
+        scheduled = resource == refs.PODS and old["spec"].get("nodeName")
+        graceful = scheduled and running and grace_seconds != 0
         kept = resource == refs.NAMESPACES and new["spec"]["finalizers"]
         if not (meta["finalizers"] or graceful or kept):
             return self._remove(resource, new)
@@ -209,7 +215,8 @@ class FakeClient:
         if new.get("spec") != old.get("spec"):
             meta["generation"] = old["metadata"].get("generation", 1) + 1
         held = meta.get("finalizers") or (resource == refs.NAMESPACES and new["spec"]["finalizers"])
-        waiting = resource == refs.PODS and new["spec"].get("nodeName")
+        running = objects.dig(new, "status.phase") not in ("Succeeded", "Failed")
+        waiting = resource == refs.PODS and new["spec"].get("nodeName") and running
         if objects.deleting(new) and not held and not waiting:
             return self._remove(resource, new)
         return self._store(resource, "MODIFIED", new)
@@ -244,6 +251,19 @@ class FakeClient:
     def silently_remove(self, resource: Resource, key: Key) -> None:
         """Remove without an event: what an informer misses while its watch is broken."""
         del self._of(resource)[key]
+
+
+def _scale(obj: Object) -> Object:
+    labels = obj["spec"]["selector"]["matchLabels"]
+    return {
+        "apiVersion": "autoscaling/v1",
+        "kind": "Scale",
+        "metadata": {
+            k: obj["metadata"][k] for k in ("name", "namespace", "uid", "resourceVersion")
+        },
+        "spec": {"replicas": obj["spec"]["replicas"]},
+        "status": {"selector": ",".join(f"{k}={v}" for k, v in labels.items())},
+    }
 
 
 def _merge(target: Any, patch: Any) -> Any:

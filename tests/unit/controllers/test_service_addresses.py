@@ -45,7 +45,10 @@ async def test_addresses_are_not_shared_and_freed(world: World) -> None:
         f"127.66.240.{host}" for host in (1, 2, 3)
     }
     freed = ingress(world, "b")[0]["ip"]
-    await world.change(refs.SERVICES, "b", {"spec": {"type": "ClusterIP"}})
+    only_balanced = dict.fromkeys(("externalTrafficPolicy", "allocateLoadBalancerNodePorts"))
+    ports = [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}]
+    spec = {"type": "ClusterIP", "ports": ports, **only_balanced}
+    await world.change(refs.SERVICES, "b", {"spec": spec})
     await until(lambda: not ingress(world, "b"))
     await world.create(refs.SERVICES, service("d", type="LoadBalancer"))
     await until(lambda: ingress(world, "d"))

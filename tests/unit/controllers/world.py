@@ -34,11 +34,13 @@ class World:
 
     def __init__(self, options: Options | None = None) -> None:
         self.client: Any = FakeClient()
+        self.wrap: Callable[[Any, World], Any] = lambda client, _: client
         self._options = options
         self._addresses = iter(range(1, 250))
 
     async def __aenter__(self) -> World:
         await self.open()
+        self.client = self.wrap(self.client, self)
         self.manager = Manager(self.client, cluster_number=66, options=self._options)
         await self.manager.start()
         return self
@@ -98,6 +100,7 @@ class World:
         status = {
             "phase": "Running",
             "podIP": ip,
+            "startTime": objects.now(),
             "conditions": [
                 {
                     "type": "Ready",
@@ -173,9 +176,19 @@ class RealWorld(World):
 
 
 @contextlib.asynccontextmanager
-async def worlds(kind: str, folder: Path, options: Options | None = None) -> AsyncIterator[World]:
-    """A running world: ``fake``, or ``real`` for the embedded API server."""
-    async with World(options) if kind == "fake" else RealWorld(folder, options) as world:
+async def worlds(
+    kind: str,
+    folder: Path,
+    options: Options | None = None,
+    wrap: Callable[[Any, World], Any] | None = None,
+) -> AsyncIterator[World]:
+    """A running world: ``fake``, or ``real`` for the embedded API server.
+
+    :param wrap: puts another client in front of the world's.
+    """
+    world = World(options) if kind == "fake" else RealWorld(folder, options)
+    world.wrap = wrap or (lambda client, _: client)
+    async with world:
         yield world
 
 
