@@ -94,13 +94,26 @@ class Server:
         :raises MeshcourseError: if the port is taken.
         """
         store = Store(self._folder / "objects.db")
+        try:
+            await self._start(store, host, port)
+        except BaseException:
+            await self.stop()
+            store.close()
+            raise
+
+    async def _start(self, store: Store, host: str, port: int) -> None:
         services = ServiceAllocator(self._number, store)
         keys = pki.load(self._folder, [services.api_server_ip])
         self._core = core = self._assemble(store, services, keys)
         listening = self._listen(host, port)
-        self.url = f"https://{host}:{listening.getsockname()[1]}"
-        await bootstrap.objects_of_every_cluster(core, self.local("system:apiserver"), self.url)
-        await self._serve(Handler(core), listening, _tls(keys))
+        try:
+            self.url = f"https://{host}:{listening.getsockname()[1]}"
+            client = self.local("system:apiserver")
+            await bootstrap.objects_of_every_cluster(core, client, self.url)
+            await self._serve(Handler(core), listening, _tls(keys))
+        except BaseException:
+            listening.close()
+            raise
         ca = keys.ca.read_bytes()
         kubeconfig.write(self.kubeconfig_path, self._name, self.url, ca, keys.admin_token)
 
@@ -134,7 +147,7 @@ class Server:
 
     async def _serve(self, handler: Handler, listening: socket.socket, tls: ssl.SSLContext) -> None:
         app = web.Application(client_max_size=_LARGEST_BODY)
-        app.router.add_route("*", "/{path:.*}", handler)
+        app.router.add_route("*", "/{path:.*}", handler.handle)
         self._runner = web.AppRunner(
             app,
             handle_signals=False,

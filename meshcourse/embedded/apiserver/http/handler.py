@@ -22,7 +22,8 @@ class Handler:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer any request; whatever goes wrong becomes a Status."""
         try:
             return await self._handle(request)
         except ApiError as error:

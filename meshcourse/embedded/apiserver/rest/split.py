@@ -13,7 +13,9 @@ from meshcourse.embedded.kube.objects import Object
 _LOOSE = frozenset({"pods", "nodes", "namespaces", "services"})
 _OPEN_METADATA = ("labels", "annotations")
 #: Subresources through which the whole object is written (rules of the kind decide what may change).
-_WHOLE = frozenset({"finalize", "approval"})
+_WHOLE = frozenset({"finalize", "approval", "binding"})
+#: Subresources that are no change of what is wanted: no defaults, no new generation.
+BOOKKEEPING = frozenset({"status", "binding"})
 _IDENTITY = ("apiVersion", "kind", "metadata")
 
 
@@ -23,10 +25,27 @@ def merge(call: Call, new: Object, old: Object) -> Object:
         return _status(call, new, old)
     if call.subresource in _WHOLE or not call.kind.status:
         return new
-    merged = {field: value for field, value in new.items() if field != "status"}
-    if "status" in old:
-        merged["status"] = old["status"]
+    merged = _with(new, "status", old)
+    if call.kind.key == "pods":
+        return _pod(call, merged, old)
     return merged
+
+
+def _with(obj: Object, field: str, source: Object) -> Object:
+    """A copy of `obj` with one field as `source` has it."""
+    copied = {name: value for name, value in obj.items() if name != field}
+    if field in source:
+        copied[field] = source[field]
+    return copied
+
+
+def _pod(call: Call, new: Object, old: Object) -> Object:
+    """Ephemeral containers have a door of their own, and nothing else goes through it."""
+    field = "ephemeralContainers"
+    if call.subresource == "ephemeralcontainers":
+        spec = _with(old["spec"], field, new["spec"])
+        return {**old, "metadata": new["metadata"], "spec": spec}
+    return {**new, "spec": _with(new["spec"], field, old["spec"])}
 
 
 def writable(call: Call, config: Object) -> Object:

@@ -72,7 +72,7 @@ async def _replace(core: Core, call: Call, new: Object, old: Object) -> Object:
     await core.chain.mutate(attributes)
     assert attributes.object is not None
     new = split.merge(call, attributes.object, old)
-    if call.subresource != "status":
+    if call.subresource not in split.BOOKKEEPING:
         strategy.schema(call.kind).default(new)
         if (
             call.subresource != "finalize"

@@ -107,9 +107,11 @@ class Store:
                     subscription.end()
 
     def close(self) -> None:
+        """End watches and close the file; a second time is harmless."""
         self.end_watches()
-        if self._journal:
-            self._journal.close()
+        journal, self._journal = self._journal, None
+        if journal:
+            journal.close()
 
     def _expect(self, resource: str, old: Object) -> None:
         current = self.get(resource, *objects.key(old))
