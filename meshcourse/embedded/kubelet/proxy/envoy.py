@@ -77,7 +77,9 @@ class Envoy:
         kept = [old for old in self._clusters if old["name"] not in wanted]
         await self._put(config.CLUSTERS, config.CLUSTERS, [*clusters, *kept], "cluster_manager.cds")
         for name, route in routes.items():
-            await self._put(name, "routes", [route], f"http.{name}.rds.{name}")
+            # Envoy reads the routes of a new listener together with it, below.
+            known = name in self._written
+            await self._put(name, "routes", [route], f"http.{name}.rds.{name}", wait=known)
         errors = await self._put(
             config.LISTENERS, config.LISTENERS, listeners, "listener_manager.lds"
         )
@@ -88,7 +90,7 @@ class Envoy:
     _clusters: list[Json] = []  # noqa: RUF012 (replaced, never changed)
 
     async def _put(
-        self, name: str, kind: str, resources: list[Json], statistic: str
+        self, name: str, kind: str, resources: list[Json], statistic: str, *, wait: bool = True
     ) -> dict[str, str]:
         """Write a file if its content is new and wait until Envoy has loaded it."""
         content = json.dumps(resources)
@@ -99,7 +101,7 @@ class Envoy:
         version = str(self._version)
         self._write_json(f"{name}.json", config.response(kind, version, resources))
         self._written[name] = content
-        if self.pid is None:
+        if self.pid is None or not wait:
             return {}
         return await self._loaded(statistic, version, rejected)
 
