@@ -25,3 +25,6 @@ EXECUTABLES: Final[dict[str, str]] = {
     "pilot-agent": f"{_HERE}.agent.command:main",
     "pilot-discovery": f"{_HERE}.command:main",
 }
+
+#: What the fork server imports beforehand, so that all containers share it.
+PRELOAD: Final = (f"{_HERE}.main", f"{_HERE}.agent.main")

@@ -23,7 +23,10 @@ from meshcourse.embedded.istiod.agent.status import ENVOY_PORT, MERGED_PORT, Sta
 
 #: Envoy's working directory, as the container sees it.
 DIRECTORY = "/etc/istio/proxy"
-_RETRY = (0.05, 1.0)  # first and longest pause between attempts to get a certificate
+#: Pause between attempts to get the first certificate: many quick ones, istiod may be starting too.
+_QUICK, _QUICK_ATTEMPTS, _SLOW = 0.05, 100, 1.0
+#: First and longest pause between attempts to renew one.
+_RETRY = (0.5, 30.0)
 _DRAIN_STEP = 0.1
 #: Others need this long to hear of the end (endpoint update and its acknowledgement).
 _DRAIN_MINIMUM = 0.3
@@ -69,7 +72,7 @@ class Supervisor:
 
     def _first_certificate(self) -> certificates.Workload | None:
         """Try until istiod answers; None if we are told to stop meanwhile."""
-        pause, complained = _RETRY[0], ""
+        attempts, complained = 0, ""
         while not self._stopping:
             try:
                 workload = certificates.fetch(self._settings, self._env)
@@ -77,8 +80,9 @@ class Supervisor:
                 if str(error) != complained:
                     complained = str(error)
                     log.warn(f"sds\t{complained}")
+                attempts += 1
+                pause = _QUICK if attempts < _QUICK_ATTEMPTS else _SLOW
                 select.select([self._wakeup], [], [], pause)
-                pause = min(pause * 2, _RETRY[1])
                 continue
             self._install(workload)
             log.info("cache\tgenerated new workload certificate")

@@ -1,0 +1,128 @@
+"""What every command needs: the cluster, the namespaces, where to print."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from meshcourse.embedded.client.http import HttpClient
+from meshcourse.embedded.kube import refs
+from meshcourse.embedded.kube.objects import Object
+from meshcourse.embedded.kube.refs import Resource
+from meshcourse.errors import MeshcourseError
+
+_RBAC = "rbac.authorization.k8s.io"
+
+#: Kinds that are installed, by kind.
+KINDS: dict[str, Resource] = {
+    one.kind: one
+    for one in (
+        refs.NAMESPACES,
+        refs.SERVICEACCOUNTS,
+        refs.CONFIGMAPS,
+        refs.SERVICES,
+        refs.DEPLOYMENTS,
+        refs.CRDS,
+        refs.MUTATING_WEBHOOKS,
+        refs.VALIDATING_WEBHOOKS,
+        Resource(_RBAC, "v1", "clusterroles", "ClusterRole", namespaced=False),
+        Resource(_RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced=False),
+        Resource(_RBAC, "v1", "roles", "Role"),
+        Resource(_RBAC, "v1", "rolebindings", "RoleBinding"),
+    )
+}
+
+
+class Failure(MeshcourseError):
+    """A command that failed; printed as ``Error: …``."""
+
+
+def resource_of(obj: Object) -> Resource:
+    """Where objects of this kind live.
+
+    :raises KeyError: for a kind that is never installed.
+    """
+    return KINDS[obj["kind"]]
+
+
+@dataclass(slots=True)
+class Context:
+    """One invocation.
+
+    :param namespace: ``--namespace``, "" if it was not given.
+    :param istio_namespace: where the control plane is.
+    """
+
+    kubeconfig: Path
+    context: str = ""
+    namespace: str = ""
+    istio_namespace: str = "istio-system"
+    out: TextIO = sys.stdout
+    err: TextIO = sys.stderr
+
+    def client(self) -> HttpClient:
+        """A client of the cluster, to be closed.
+
+        :raises MeshcourseError: if the kubeconfig does not lead to one.
+        """
+        return HttpClient.from_kubeconfig(self.kubeconfig, context=self.context, agent="istioctl")
+
+    def print(self, text: str = "") -> None:
+        self.out.write(f"{text}\n")
+        self.out.flush()
+
+    def warn(self, text: str) -> None:
+        self.err.write(f"{text}\n")
+        self.err.flush()
+
+
+_FLAGS = (
+    ("--kubeconfig", "-c", "", "Kubernetes configuration file"),
+    ("--context", "--context", "", "Kubernetes configuration context"),
+    ("--namespace", "-n", "", "Kubernetes namespace"),
+    ("--istioNamespace", "-i", "istio-system", "Istio system namespace"),
+)
+
+
+def add_options(parser: argparse.ArgumentParser, *, again: bool = False) -> None:
+    """The global flags, which real istioctl takes anywhere.
+
+    :param again: for a subcommand's parser, which must not reset what stood before its name.
+    """
+    group = parser.add_argument_group("global flags")
+    for long, short, default, text in _FLAGS:
+        names = dict.fromkeys((long, short))
+        group.add_argument(*names, default=argparse.SUPPRESS if again else default, help=text)
+
+
+def of(options: argparse.Namespace) -> Context:
+    """The context that the flags and the environment describe."""
+    first = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
+    path = options.kubeconfig or first or str(Path.home() / ".kube" / "config")
+    return Context(
+        Path(path).expanduser(),
+        options.context,
+        options.namespace,
+        options.istioNamespace,
+        sys.stdout,
+        sys.stderr,
+    )
+
+
+def table(rows: Sequence[Sequence[str]], gap: int = 5) -> str:
+    """Aligned columns as Go's tabwriter makes them with that padding; the last column is not padded."""
+    widths = (
+        [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
+    )
+    lines = []
+    for row in rows:
+        cells = [cell.ljust(width + gap) for cell, width in zip(row[:-1], widths, strict=False)]
+        lines.append(
+            "".join([*cells, row[-1]]).rstrip() if not row[-1] else "".join([*cells, row[-1]])
+        )
+    return "\n".join(lines)
