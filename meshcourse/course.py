@@ -93,10 +93,23 @@ def open(name: str = "") -> Mesh:
 
     :param name: which of several clusters (default: ``$MESHCOURSE_NAME``, or the only one).
     """
-    global _current
-    provider = choose(name or os.environ.get(NAME_VARIABLE, ""))
+    provider = choose(name)
     if not provider.running():
         provider.start(progress.auto())
+    return attach(name)
+
+
+def attach(name: str = "") -> Mesh:
+    """The same, but never start anything.
+
+    :raises ClusterError: if the cluster does not run.
+    """
+    global _current
+    provider = choose(name)
+    if not provider.running():
+        raise ClusterError(
+            f'cluster "{provider.name}" is not running', remedy="Start it: `meshcourse up`."
+        )
     if _current is not None:
         _current.close()
     _current = Mesh(provider)
@@ -106,8 +119,8 @@ def open(name: str = "") -> Mesh:
 
 
 def choose(name: str = "") -> Provider:
-    """The provider of the cluster called `name`."""
-    return Embedded(name)
+    """The provider of the cluster called `name` (default: the one that ``$MESHCOURSE_NAME`` names)."""
+    return Embedded(name or os.environ.get(NAME_VARIABLE, ""))
 
 
 def mesh() -> Mesh:

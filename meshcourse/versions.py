@@ -12,3 +12,5 @@ KUBERNETES: Final = "v1.35.0"
 ISTIO_HUB: Final = "registry.istio.io/release"
 #: The tag of the Bookinfo images.
 BOOKINFO: Final = "1.20.3"
+#: This package.
+COURSE: Final = "0.1.0"

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from meshcourse.cluster import reach
+from meshcourse.cluster import kubeconfig, reach, rest
 from meshcourse.cluster.manifests import Object, dig
 from meshcourse.cluster.progress import Progress
 from meshcourse.cluster.provider import Capabilities, Part
 from meshcourse.embedded.daemon import launcher
+from meshcourse.errors import MeshcourseError
 
 _ADDRESSES = "meshcourse.io/addresses"
 
@@ -49,18 +51,34 @@ class Embedded:
     def start(self, progress: Progress) -> None:
         launcher.up(self.name, lambda stage: progress.finished(stage.name, stage.seconds))
 
-    def stop(self, progress: Progress) -> None:
+    def stop(self, progress: Progress, *, delete: bool = False) -> None:
         with progress.stage(f'cluster "{self.name}" down'):
-            launcher.down(self.name)
+            launcher.down(self.name, delete=delete)
 
     def running(self) -> bool:
-        return bool(self.status()["running"])
+        """Does its API server answer? (`status` would measure the memory of every process.)"""
+        try:
+            rest.Rest(kubeconfig.read(self.kubeconfig())).get("/version")
+        except MeshcourseError:
+            return False
+        return True
 
     def status(self) -> dict[str, Any]:
         return launcher.status(self.name)
 
     def kubeconfig(self) -> Path:
         return launcher.kubeconfig_path(self.name)
+
+    def add_image(self, image: str, command: Sequence[str]) -> str:
+        """Make a program of the learner's an image; returns the path by which manifests may name it."""
+        return launcher.add_image(image, command, self.name)
+
+    def remove_image(self, image: str) -> bool:
+        return launcher.remove_image(image, self.name)
+
+    def images(self) -> dict[str, list[str]]:
+        """Every image: its path and the learner's command, [] for one of the course's own."""
+        return launcher.list_images(self.name)
 
     def istioctl(self) -> list[str]:
         return [sys.executable, "-m", "meshcourse.embedded.istioctl"]

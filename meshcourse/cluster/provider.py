@@ -49,8 +49,11 @@ class Provider(Protocol):
         """Create, resume or attach; returns when the API answers."""
         ...
 
-    def stop(self, progress: Progress) -> None:
-        """Take the cluster down, leaving nothing behind."""
+    def stop(self, progress: Progress, *, delete: bool = False) -> None:
+        """Take the cluster down: no process, port or socket is left.
+
+        :param delete: forget its objects as well.
+        """
         ...
 
     def running(self) -> bool: ...

@@ -120,5 +120,7 @@ def _wrapped(text: str, indent: int, width: int = 80) -> str:
     space = " " * indent
     lines: list[str] = []
     for part in text.split("\n"):
-        lines += textwrap.wrap(part, width - indent, break_long_words=False, break_on_hyphens=False) or [""]
+        lines += textwrap.wrap(
+            part, width - indent, break_long_words=False, break_on_hyphens=False
+        ) or [""]
     return "\n".join(space + line for line in lines)

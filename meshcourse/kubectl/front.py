@@ -54,15 +54,21 @@ def own(
     text: str | None = None,
     folder: Path | None = None,
     on_line: Callable[[str], None] | None = None,
+    write: Callable[[str], None] | None = None,
 ) -> tools.Done:
-    """Run the course's own kubectl in this process."""
+    """Run the course's own kubectl in this process.
+
+    :param write: given every piece of text as it is printed (`on_line` gets whole lines).
+    """
     printed: list[str] = []
 
-    def write(piece: str) -> None:
+    def keep(piece: str) -> None:
         printed.append(piece)
+        if write is not None:
+            write(piece)
         if on_line is not None:
             for line in piece.splitlines():
                 on_line(line)
 
-    context = Context(cluster, write, text or "", folder or Path.cwd())
+    context = Context(cluster, keep, text or "", folder or Path.cwd())
     return tools.Done("kubectl", main.run(context, args), "".join(printed))

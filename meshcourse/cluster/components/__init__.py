@@ -48,6 +48,14 @@ def ensure(cluster: Cluster, *names: str, progress: Progress | None = None) -> N
         finish()
 
 
+def check(names: Iterable[str]) -> None:
+    """Nothing if all names are known.
+
+    :raises ClusterError: otherwise, before anything was started.
+    """
+    _ordered(names)
+
+
 def remove(cluster: Cluster, *names: str, progress: Progress | None = None) -> None:
     """Take away everything named and what requires it."""
     shown = progress or cluster.new_progress()

@@ -28,8 +28,8 @@ class FakeProvider:
     def start(self, progress: Progress) -> None:
         del progress
 
-    def stop(self, progress: Progress) -> None:
-        del progress
+    def stop(self, progress: Progress, *, delete: bool = False) -> None:
+        del progress, delete
 
     def running(self) -> bool:
         return True
