@@ -68,12 +68,7 @@ def status(name: str, *, as_json: bool) -> None:
         print(json.dumps(found, indent=2))
         return
     print(_summary(found))
-    if found["running"]:
-        print(
-            "\n".join(
-                f"  {pod['namespace']}/{pod['name']} {pod['state']}" for pod in _pods(provider)
-            )
-        )
+    print("\n".join(_pod(pod) for pod in found["pods"] or []))
     print("\nwhat is real here, and what is a stand-in:")
     print("\n".join(_part(part) for part in parts))
 
