@@ -54,6 +54,11 @@ def outbound(port: int, subset: str, host: str) -> str:
     return f"outbound|{port}|{subset}|{host}"
 
 
+def unrouted(port: int, host: str) -> str:
+    """``PassthroughCluster|9080||HOST``: a Kubernetes service outside of a client's view."""
+    return f"{PASSTHROUGH}|{port}||{host}"
+
+
 def inbound(port: int) -> str:
     """``inbound|9080||``."""
     return f"inbound|{port}||"

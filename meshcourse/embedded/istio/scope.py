@@ -7,11 +7,12 @@ shared by all proxies with the same scope.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from meshcourse.embedded.istio import destination_rules, virtual_services, visibility
+from meshcourse.embedded.istio import destination_rules, sidecars, virtual_services, visibility
 from meshcourse.embedded.istio.destination_rules import Rule
 from meshcourse.embedded.istio.model import (
+    Config,
     Endpoint,
     MeshConfig,
     Service,
@@ -29,6 +30,8 @@ class Scope:
     :param services: visible services by host name (one per name: the namespace's own first, else
         the oldest).
     :param rules: VirtualServices bound to the mesh, in order of precedence.
+    :param ports: the services (and ports) that a Sidecar imports; None means all.
+    :param sidecar: the Sidecar in force.
     """
 
     snapshot: Snapshot
@@ -38,6 +41,8 @@ class Scope:
     services: Mapping[str, Service]
     rules: list[VirtualService]
     all_rules: list[VirtualService]
+    ports: sidecars.Ports | None = None
+    sidecar: Config | None = None
     _found: dict[str, Rule | None] = field(default_factory=dict)
 
     @property
@@ -47,7 +52,14 @@ class Scope:
     @property
     def outbound_policy(self) -> str:
         """ALLOW_ANY or REGISTRY_ONLY."""
-        return self.mesh.outbound_policy
+        return sidecars.outbound_policy(self.sidecar, self.mesh.outbound_policy)
+
+    def routed(self, service: Service, port: int) -> bool:
+        """Whether clients may call a service port by its name (a Sidecar may exclude it)."""
+        if self.ports is None:
+            return True
+        allowed = self.ports.get(service.hostname, frozenset())
+        return allowed is None or port in allowed
 
     def service(self, host: str) -> Service | None:
         """The service of that host name."""
@@ -96,3 +108,13 @@ def build(
         rules=virtual_services.for_gateway(rules, virtual_services.MESH, namespace, snapshot.mesh),
         all_rules=rules,
     )
+
+
+def restricted(whole: Scope, sidecar: Config) -> Scope:
+    """The part of a scope that a Sidecar imports."""
+    listeners = sidecars.egresses(sidecar, whole.namespace)
+    rules = sidecars.rules(whole.rules, listeners)
+    ports = sidecars.served(whole.services, listeners)
+    known = {*ports, *sidecars.reached(rules, whole.services, ports)}
+    services = {host: one for host, one in whole.services.items() if host in known}
+    return replace(whole, services=services, rules=rules, ports=ports, sidecar=sidecar, _found={})

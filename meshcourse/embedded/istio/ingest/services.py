@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from meshcourse.embedded.istio.ingest import protocols
 from meshcourse.embedded.istio.model import MeshConfig, Port, Resolution, Service
-from meshcourse.embedded.kube import objects
+from meshcourse.embedded.kube import addresses, objects
 from meshcourse.embedded.kube.objects import Object
 
 EXPORT_TO = "networking.istio.io/exportTo"
@@ -39,7 +41,17 @@ def parse(obj: Object, mesh: MeshConfig) -> Service:
         created=objects.meta(obj).get("creationTimestamp") or "",
         service_type=spec.get("type") or "ClusterIP",
         publish_not_ready=bool(spec.get("publishNotReadyAddresses")),
+        virtual=tuple(_virtual(obj)),
     )
+
+
+def _virtual(obj: Object) -> Iterator[tuple[int, str, int]]:
+    for port in (obj.get("spec") or {}).get("ports") or []:
+        try:
+            host, number = addresses.service_endpoint(obj, int(port["port"]))
+        except LookupError:
+            return
+        yield int(port["port"]), host, number
 
 
 def _port(port: Object) -> Port:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from meshcourse.embedded.istio import model
-from meshcourse.embedded.istio.ingest import configs, endpoints, memory, mesh, services, workloads
+from meshcourse.embedded.istio.ingest import configs, memory, mesh, registry, workloads
 from meshcourse.embedded.kube import objects as kube
 from meshcourse.embedded.kube import refs
 from meshcourse.embedded.kube.objects import Key, Object
@@ -67,7 +67,15 @@ def snapshot(
     known = memory.Memory(previous.sources if previous else {})
     settings = _mesh(objects, known)
     pods = known.each("pods", objects.get(refs.PODS, ()), workloads.parse)
-    found, found_endpoints = _registry(objects, known, settings, pods)
+    written = _configs(objects, known)
+    found, found_endpoints = registry.build(
+        objects.get(refs.SERVICES, ()),
+        objects.get(refs.ENDPOINTSLICES, ()),
+        written,
+        pods,
+        known,
+        settings,
+    )
     spaces = known.each("namespaces", objects.get(refs.NAMESPACES, ()), configs.namespace)
     return model.Snapshot(
         mesh=settings,
@@ -75,7 +83,7 @@ def snapshot(
         services=found,
         endpoints=found_endpoints,
         workloads=pods,
-        configs=_configs(objects, known),
+        configs=written,
         secrets=known.each("secrets", objects.get(refs.SECRETS, ()), configs.secret),
         keys=keys if keys is not None else _NO_KEYS,
         sources=known.now,
@@ -102,58 +110,6 @@ def _mesh(objects: Objects, known: memory.Memory) -> model.MeshConfig:
     maps = (one for one in objects.get(refs.CONFIGMAPS, ()) if kube.key(one) == wanted)
     found = known.each("mesh", maps, mesh.parse)
     return found.get(wanted) or known.derived("mesh-default", lambda: mesh.parse(None))
-
-
-Registry = tuple[
-    Mapping[model.ServiceKey, model.Service], Mapping[model.ServiceKey, endpoints.ByPort]
-]
-
-
-def _registry(
-    objects: Objects,
-    known: memory.Memory,
-    settings: model.MeshConfig,
-    pods: Mapping[Key, model.Workload],
-) -> Registry:
-    found = known.each(
-        "services",
-        objects.get(refs.SERVICES, ()),
-        lambda obj: services.parse(obj, settings),
-        settings,
-    )
-    slices = known.each("slices", objects.get(refs.ENDPOINTSLICES, ()), endpoints.parse)
-    by_service = known.derived(
-        "endpoints",
-        lambda: _keep(
-            known.previous("endpoints"), endpoints.by_service(slices.values(), found, pods)
-        ),
-        found,
-        slices,
-        pods,
-    )
-    return known.derived("registry", lambda: _by_host(found, by_service), found, by_service)
-
-
-def _by_host(found: Mapping[Key, model.Service], by_service: Mapping[Key, Any]) -> Registry:
-    ordered = sorted(found.items(), key=lambda item: (item[1].created, item[0]))
-    keys = {key: model.ServiceKey(one.namespace, one.hostname) for key, one in ordered}
-    return (
-        {keys[key]: one for key, one in ordered},
-        {keys[key]: by_service[key] for key, _ in ordered},
-    )
-
-
-def _keep(before: dict[Key, Any] | None, now: dict[Key, Any]) -> dict[Key, Any]:
-    """`now` with the previous objects wherever they are equal."""
-    if not before:
-        return now
-    return {key: _keep_ports(before.get(key) or {}, ports) for key, ports in now.items()}
-
-
-def _keep_ports(before: Mapping[int, Any], now: Mapping[int, Any]) -> Mapping[int, Any]:
-    if before == now:
-        return before
-    return {port: before[port] if before.get(port) == one else one for port, one in now.items()}
 
 
 def _configs(

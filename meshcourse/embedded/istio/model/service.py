@@ -74,6 +74,7 @@ class Service:
     :param hostname: ``reviews.default.svc.cluster.local``, or a ServiceEntry host (may start with
         ``*.``).
     :param addresses: cluster IPs or ServiceEntry addresses (CIDRs allowed there).
+    :param virtual: ``(port, host, real port)`` at which kube-proxy serves it on this machine.
     :param export_to: ``*``, ``.``, ``~`` or namespace names.
     :param registry: ``Kubernetes`` or ``External``.
     """
@@ -96,6 +97,7 @@ class Service:
     subject_alt_names: tuple[str, ...] = ()
     service_type: str = "ClusterIP"
     publish_not_ready: bool = False
+    virtual: tuple[tuple[int, str, int], ...] = ()
 
     def port(self, number: int) -> Port | None:
         """The port with that number."""

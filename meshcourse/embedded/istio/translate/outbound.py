@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from meshcourse.embedded.istio import destination_rules, hosts, names, peer_authentication
 from meshcourse.embedded.istio import virtual_services as rules_of
@@ -18,7 +19,7 @@ from meshcourse.embedded.istio.build import (
 )
 from meshcourse.embedded.istio.build.cluster_outbound import Target
 from meshcourse.embedded.istio.memo import Memo
-from meshcourse.embedded.istio.model import Endpoint, Json, Port, Protocol, Service
+from meshcourse.embedded.istio.model import Endpoint, Json, MeshConfig, Port, Protocol, Service
 from meshcourse.embedded.istio.scope import Scope
 from meshcourse.embedded.istio.virtual_services import VirtualService
 from meshcourse.embedded.kube import refs
@@ -50,6 +51,8 @@ class Outbound:
             clusters[target.name] = cluster
             if cluster.get("type") == "EDS":
                 assignments[target.name] = self._assignment(target)
+        if sidecar:
+            clusters |= {str(one["name"]): one for one, _ in self._unrouted()}
         return Shared(clusters, assignments, self._route() if sidecar else None)
 
     def _static(self, *, sidecar: bool) -> list[Json]:
@@ -98,7 +101,8 @@ class Outbound:
         return [peer_authentication.adjust(one, policies, root) for one in found]
 
     def _route(self) -> Json:
-        virtual_hosts = [*self._virtual_hosts(), self._catch_all()]
+        unrouted = [host for _, host in self._unrouted()]
+        virtual_hosts = [*self._virtual_hosts(), *unrouted, self._catch_all()]
         return self._memo.get(
             ("outbound-route", self._key),
             tuple(virtual_hosts),
@@ -118,11 +122,32 @@ class Outbound:
             name = host if host in chosen else hosts.most_specific(host, patterns)
             served.add(name or "")
             for port in service.ports:
-                if port.protocol is not Protocol.UDP:
+                if port.protocol is not Protocol.UDP and self._scope.routed(service, port.number):
                     yield self._of_service(service, port, chosen[name] if name else None)
         for name in chosen:
             if name not in served and (found := self._of_unknown_host(name, chosen[name])):
                 yield found
+
+    def _unrouted(self) -> Iterator[tuple[Json, Json]]:
+        """Cluster and virtual host of Kubernetes services that are not in view, if anything may be
+        called.
+        """
+        scope, mesh = self._scope, self._scope.mesh
+        if scope.outbound_policy != "ALLOW_ANY":
+            return
+        for service in scope.snapshot.services.values():
+            seen = scope.services.get(service.hostname) is service
+            for port, _, _ in service.virtual:
+                if seen and scope.routed(service, port):
+                    continue
+                key = ("unrouted", self._key, service.hostname, port)
+                found = self._memo.get(
+                    key,
+                    (service, mesh),
+                    partial(_passed_through, service, port, scope.namespace, mesh),
+                )
+                if found is not None:
+                    yield found
 
     def _of_service(self, service: Service, port: Port, rule: VirtualService | None) -> Json:
         scope, mesh = self._scope, self._scope.mesh
@@ -186,3 +211,13 @@ class Outbound:
             make,
         )
         return found[0] if found else None
+
+
+def _passed_through(
+    service: Service, port: int, namespace: str, mesh: MeshConfig
+) -> tuple[Json, Json] | None:
+    cluster = cluster_outbound.unrouted(service, port, mesh)
+    if cluster is None:
+        return None
+    domains = route_outbound.domains(service, port, namespace, mesh)
+    return cluster, route_outbound.allow_any(f"{service.hostname}:{port}", domains, cluster["name"])

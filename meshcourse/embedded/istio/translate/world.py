@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from meshcourse.embedded.istio import destination_rules, scope, virtual_services
+from meshcourse.embedded.istio import destination_rules, scope, sidecars, virtual_services
 from meshcourse.embedded.istio.memo import Memo
-from meshcourse.embedded.istio.model import Proxy, Snapshot
+from meshcourse.embedded.istio.model import Config, Proxy, ProxyKind, Snapshot
 from meshcourse.embedded.istio.scope import Scope
 from meshcourse.embedded.istio.virtual_services import VirtualService
 from meshcourse.embedded.kube import refs
@@ -47,7 +47,16 @@ def build(snapshot: Snapshot, memo: Memo) -> World:
 
 def scope_key(world: World, proxy: Proxy) -> tuple[object, ...]:
     """Proxies with equal keys share outbound configuration."""
-    return (proxy.kind, proxy.namespace, *sorted(relevant_labels(world, proxy).items()))
+    labels = sorted(relevant_labels(world, proxy).items())
+    return (proxy.kind, proxy.namespace, sidecar_of(world, proxy), *labels)
+
+
+def sidecar_of(world: World, proxy: Proxy) -> Config | None:
+    """The Sidecar in force for a proxy; gateways have none."""
+    if proxy.kind is not ProxyKind.SIDECAR:
+        return None
+    configs = world.snapshot.of_kind(refs.SIDECARS)
+    return sidecars.select(configs, proxy.workload, world.snapshot.mesh.root_namespace)
 
 
 def relevant_labels(world: World, proxy: Proxy) -> Mapping[str, str]:
@@ -59,4 +68,6 @@ def relevant_labels(world: World, proxy: Proxy) -> Mapping[str, str]:
 def scope_of(world: World, proxy: Proxy) -> Scope:
     """What the proxy's namespace sees."""
     labels = relevant_labels(world, proxy)
-    return scope.build(world.snapshot, proxy.namespace, labels, world.rules, world.index)
+    whole = scope.build(world.snapshot, proxy.namespace, labels, world.rules, world.index)
+    sidecar = sidecar_of(world, proxy)
+    return whole if sidecar is None else scope.restricted(whole, sidecar)
