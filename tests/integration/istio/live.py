@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,7 +52,7 @@ class Live:
             workload.addresses.app(port) if workload.proxy else workload.addresses.pod(port)
         )
         if workload.proxy != "router":
-            await self._application(name, app, version, host, number)
+            await self.application(name, app, version, host, number)
         if workload.proxy:
             self.pods[name] = Key(namespace, name)
             account = workload.service_account
@@ -65,7 +66,9 @@ class Live:
             )
         return name
 
-    async def _application(self, pod: str, app: str, version: str, host: str, port: int) -> None:
+    async def application(self, pod: str, app: str, version: str, host: str, port: int) -> None:
+        """An echo at an address, for example one outside of the mesh."""
+
         async def echo(request: web.Request) -> web.Response:
             headers = {key.lower(): value for key, value in request.headers.items()}
             self.seen.append((pod, headers, request.path_qs))
@@ -87,6 +90,18 @@ class Live:
         await runner.setup()
         self.stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, host, port).start()
+
+    async def kube_proxy(self) -> None:
+        """Cluster IPs that work: each forwards to the first endpoint of its service."""
+        snapshot = self.mesh.snapshot()
+        for key, service in snapshot.services.items():
+            for port, host, number in service.virtual:
+                found = snapshot.endpoints[key].get(port, ())
+                if found:
+                    target = (found[0].address, found[0].port)
+                    handler = functools.partial(_forward, target)
+                    server = await asyncio.start_server(handler, host, number)
+                    self.stack.callback(server.close)
 
     async def push(self, timeout: float = 20.0) -> None:
         """Translate for every proxy and wait until all have acknowledged."""
@@ -143,3 +158,21 @@ async def running(folder: Path, network: str) -> AsyncIterator[Live]:
 def endpoints_of(mesh: Mesh) -> int:
     """How many EndpointSlices there are (guards tests against empty meshes)."""
     return len(mesh.objects.get(refs.ENDPOINTSLICES, ()))
+
+
+async def _forward(
+    target: tuple[str, int], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    far_reader, far_writer = await asyncio.open_connection(*target)
+    await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+            await writer.drain()
+    except ConnectionError:
+        pass
+    finally:
+        writer.close()
