@@ -48,6 +48,9 @@ def _checked(call: Call, config: Any) -> Object:
         raise _manager_required()
     if not isinstance(config, dict):
         raise status.bad_request("error decoding YAML: the configuration is not an object")
+    for field in ("kind", "apiVersion"):
+        if not config.get(field):
+            raise status.bad_request(f"Object '{field[0].upper()}{field[1:]}' is missing")
     config = _without_nulls(objects.clone(config))
     metadata.check_body(call, config)
     call.warnings += strategy.schema(call.kind).decode(config, mode=call.options.field_validation)
