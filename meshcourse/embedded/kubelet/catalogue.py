@@ -134,14 +134,20 @@ class Catalogue:
         entries = [image.entry for image in self._builtin.values()]
         return list(dict.fromkeys(entry.partition(":")[0] for entry in entries))
 
-    def _refresh(self) -> None:
+    @property
+    def stamp(self) -> tuple[int, int] | None:
+        """Changes whenever the learner's list does."""
         try:
             stat = self._file.stat()
         except FileNotFoundError:
+            return None
+        return stat.st_mtime_ns, stat.st_ino
+
+    def _refresh(self) -> None:
+        stamp = self.stamp
+        if stamp is None:
             self._own, self._stamp = {}, None
-            return
-        stamp = (stat.st_mtime_ns, stat.st_ino)
-        if stamp != self._stamp:
+        elif stamp != self._stamp:
             self._own = {
                 path: Image(path, command=tuple(command))
                 for path, command in own(self._file).items()

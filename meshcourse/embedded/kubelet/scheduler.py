@@ -167,23 +167,12 @@ class Scheduler:
                 name=objects.name(pod),
                 subresource="binding",
             )
-        except ApiError as error:
-            if error.code != 400:
-                self._allocator.release(objects.uid(pod))
-                raise
-            await self._bind_by_patch(pod, binding)
+        except ApiError:
+            self._allocator.release(objects.uid(pod))
+            raise
         self._waiting.pop(objects.key(pod), None)
         where = f"{objects.namespace(pod)}/{objects.name(pod)} to {self._node_name}"
         self._recorder.event(pod, "Normal", "Scheduled", f"Successfully assigned {where}")
-
-    async def _bind_by_patch(self, pod: Object, binding: Object) -> None:
-        """What the binding subresource does, where the server has none."""
-        meta = binding["metadata"]
-        patch = {
-            "metadata": {"uid": meta["uid"], "annotations": meta["annotations"]},
-            "spec": {"nodeName": self._node_name},
-        }
-        await self._client.patch(refs.PODS, objects.name(pod), patch, objects.namespace(pod))
 
     async def _refuse(self, pod: Object, reason: str, message: str) -> bool:
         """Say why in the status; False if that is there already."""

@@ -32,7 +32,11 @@ from meshcourse.embedded.kubelet.processes.client import Exit, Process, Spec, St
 log = logging.getLogger(__name__)
 
 #: How often a container is tried again whose ConfigMap or Secret is missing.
-_CONFIG_RETRY = 2.0
+_CONFIG_RETRY = 0.5
+#: How often that is told, in seconds.
+_CONFIG_EVENT = 10.0
+#: How often the catalogue is looked at while an image is missing.
+_CATALOGUE_POLL = 0.5
 #: How long output may come after the process has ended.
 _DRAIN = 1.0
 #: A stopped container gets at least this long between SIGTERM and SIGKILL, whatever its preStop hook took.
@@ -173,10 +177,18 @@ class Container:
         self._wait_for(
             "ImagePullBackOff", f'Back-off pulling image "{image}": ErrImagePull: {error.message}'
         )
-        await self._pause(max(self._pulls.peek() - 1, 1))
+        await self._pause_for_image(max(self._pulls.peek() - 1, 1))
+
+    async def _pause_for_image(self, seconds: float) -> None:
+        """Back off, but not from an image that was added just now."""
+        images = self.view.node.puller.catalogue
+        known, until = images.stamp, time.monotonic() + seconds
+        while time.monotonic() < until and images.stamp == known:
+            await self._pause(_CATALOGUE_POLL)
 
     async def _configure(self, pulled: images.Pulled) -> Spec:
         """Directories, mounts and environment; waits until everything referred to exists."""
+        told = -_CONFIG_EVENT
         while True:
             try:
                 launch.make_root(self.root, self.spec)
@@ -184,7 +196,9 @@ class Container:
                 return launch.container_spec(self.view, self.spec, pulled)
             except (ConfigError, OSError) as error:
                 message = error.message if isinstance(error, ConfigError) else str(error)
-                self.tell("Warning", "Failed", f"Error: {message}")
+                if time.monotonic() - told >= _CONFIG_EVENT:
+                    told = time.monotonic()
+                    self.tell("Warning", "Failed", f"Error: {message}")
                 self._wait_for("CreateContainerConfigError", message)
                 await self._pause(_CONFIG_RETRY)
 

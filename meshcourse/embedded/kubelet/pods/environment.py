@@ -13,11 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from meshcourse.embedded.kube import objects, quantities
-from meshcourse.embedded.kube.objects import Object
+from meshcourse.embedded.kube.objects import Key, Object
 from meshcourse.errors import MeshcourseError
 
 _REFERENCE = re.compile(r"\$(?:\$|\(([^)]*)\))")
 _QUOTED_FIELD = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
+
+#: Its variables are set by the kubelet itself, to where the API server really is.
+_API_SERVER = Key("default", "kubernetes")
 
 #: Looks up a ConfigMap or Secret of the pod's namespace by name.
 Lookup = Callable[[str], Object | None]
@@ -76,7 +79,7 @@ def service_links(services: Iterable[Object]) -> Iterator[tuple[str, str]]:
     for service in services:
         host = objects.dig(service, "spec.clusterIP", "")
         ports = objects.dig(service, "spec.ports", [])
-        if host in ("", "None") or not ports:
+        if host in ("", "None") or not ports or objects.key(service) == _API_SERVER:
             continue
         prefix = objects.name(service).upper().replace("-", "_")
         yield f"{prefix}_SERVICE_HOST", host

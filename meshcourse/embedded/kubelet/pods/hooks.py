@@ -28,7 +28,7 @@ async def post_start(container: Container) -> bool:
     if not handler:
         return True
     problem = await _run(container, handler, _MAX_POST_START)
-    if problem:
+    if problem is not None:
         container.tell("Warning", "FailedPostStartHook", f"PostStartHook failed: {problem}")
         return False
     container.state.started = "startupProbe" not in container.spec
@@ -43,18 +43,18 @@ async def pre_stop(container: Container, timeout: float) -> None:
     if not handler:
         return
     problem = await _run(container, handler, timeout)
-    if problem:
+    if problem is not None:
         container.tell("Warning", "FailedPreStopHook", f"PreStopHook failed: {problem}")
 
 
-async def _run(container: Container, handler: Object, timeout: float) -> str:
-    """Why the handler failed; "" if it did not."""
+async def _run(container: Container, handler: Object, timeout: float) -> str | None:
+    """Why the handler failed; None if it did not."""
     try:
         async with asyncio.timeout(timeout):
             if "sleep" in handler:
                 await asyncio.sleep(float(handler["sleep"].get("seconds") or 0))
-                return ""
+                return None
             result = await checks.check(container, handler, timeout)
     except TimeoutError:
         return f"timed out after {timeout:g}s"
-    return "" if result.ok else result.output
+    return None if result.ok else result.output or "command failed without a word"

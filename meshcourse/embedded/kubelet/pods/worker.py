@@ -217,10 +217,10 @@ class PodWorker:
             self._writer.changed()
             await self._writer.flush()
         await self._writer.stop()
-        if not self._vanished:
-            await self._remove_object()
         view = self.view
         await asyncio.to_thread(view.node.layout.forget, view.namespace, view.name, view.uid)
+        if not self._vanished:
+            await self._remove_object()
 
     async def _stop_all(self, grace: float) -> None:
         """Stop all containers; sidecars last, in reverse order, so that the others can use them to the end."""
