@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from meshcourse.embedded.istio import destination_rules, scope, sidecars, virtual_services
+from meshcourse.embedded.istio import (
+    delegates,
+    destination_rules,
+    scope,
+    sidecars,
+    virtual_services,
+    visibility,
+)
 from meshcourse.embedded.istio.memo import Memo
 from meshcourse.embedded.istio.model import Config, Proxy, ProxyKind, Snapshot
 from meshcourse.embedded.istio.scope import Scope
@@ -27,14 +34,7 @@ class World:
 def build(snapshot: Snapshot, memo: Memo) -> World:
     """The world of a snapshot; parts of unchanged objects are taken from `memo`."""
     mesh = snapshot.mesh
-    rules = [
-        memo.get(
-            ("virtual-service", config.uid or config.qualified),
-            (config, mesh),
-            partial(virtual_services.resolve, config, mesh),
-        )
-        for config in snapshot.of_kind(refs.VIRTUALSERVICES)
-    ]
+    rules = _rules(snapshot, memo)
     found = snapshot.of_kind(refs.DESTINATIONRULES)
     index = memo.get(
         "destination-rules",
@@ -43,6 +43,43 @@ def build(snapshot: Snapshot, memo: Memo) -> World:
     )
     keys = virtual_services.source_label_keys(rules) | destination_rules.selector_keys(found)
     return World(snapshot, rules, keys, index)
+
+
+def _rules(snapshot: Snapshot, memo: Memo) -> list[VirtualService]:
+    """VirtualServices with hosts, oldest first, with their delegates merged in."""
+    mesh = snapshot.mesh
+    found = {
+        (config.namespace, config.name): memo.get(
+            ("virtual-service", config.uid or config.qualified),
+            (config, mesh),
+            partial(virtual_services.resolve, config, mesh),
+        )
+        for config in snapshot.of_kind(refs.VIRTUALSERVICES)
+    }
+    return [_merged(rule, found, snapshot, memo) for rule in found.values() if rule.hosts]
+
+
+def _merged(
+    rule: VirtualService,
+    found: Mapping[tuple[str, str], VirtualService],
+    snapshot: Snapshot,
+    memo: Memo,
+) -> VirtualService:
+    names = list(delegates.references(rule))
+    if not names:
+        return rule
+
+    def lookup(namespace: str, name: str) -> VirtualService | None:
+        delegate = found.get((namespace, name))
+        default = snapshot.mesh.default_virtual_service_export_to
+        if delegate is None or delegate.hosts:
+            return None
+        visible = visibility.of_config(delegate.config, default, rule.namespace)
+        return delegate if visible else None
+
+    used = [found.get(name) for name in names]
+    key = ("delegates", rule.config.uid or rule.config.qualified)
+    return memo.get(key, (rule, *used), lambda: delegates.merged(rule, lookup))
 
 
 def scope_key(world: World, proxy: Proxy) -> tuple[object, ...]:
