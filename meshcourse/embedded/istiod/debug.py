@@ -1,4 +1,4 @@
-"""istiod's HTTP pages: ``/ready``, ``/metrics``, ``/version`` and ``/debug/…`` with the field names of the real ones."""
+"""istiod's HTTP pages: ``/ready``, ``/metrics``, ``/version`` and ``/debug/…``, named like the real ones."""
 
 from __future__ import annotations
 

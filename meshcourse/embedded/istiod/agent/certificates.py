@@ -7,7 +7,6 @@ key that does not fit its certificate.
 
 from __future__ import annotations
 
-import datetime as dt
 import http.client
 import json
 import os
@@ -36,7 +35,7 @@ class CertificateError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Workload:
+class Granted:
     """What istiod granted.
 
     :param chain: leaf first, then the root.
@@ -47,18 +46,15 @@ class Workload:
     chain: tuple[str, ...]
     discovery: tuple[str, int]
 
-    @property
-    def expires(self) -> dt.datetime:
-        return authority.not_after(self.chain[0])
-
     def renew_at(self, grace_ratio: float) -> float:
         """Unix time at which to ask for the next one."""
         issued = authority.not_before(self.chain[0]) + authority.CLOCK_SKEW
-        life = (self.expires - issued).total_seconds()
-        return self.expires.timestamp() - life * grace_ratio
+        expires = authority.not_after(self.chain[0])
+        life = (expires - issued).total_seconds()
+        return expires.timestamp() - life * grace_ratio
 
 
-def fetch(settings: Settings, env: Mapping[str, str] = os.environ) -> Workload:
+def fetch(settings: Settings, env: Mapping[str, str] = os.environ) -> Granted:
     """A new key and a certificate for it.
 
     :raises CertificateError: with the reason, if istiod is not there or refuses.
@@ -71,7 +67,7 @@ def fetch(settings: Settings, env: Mapping[str, str] = os.environ) -> Workload:
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise CertificateError(f"failed to sign: {error}") from error
     discovery = answer["discoveryAddress"]
-    return Workload(
+    return Granted(
         authority.key_pem(key), tuple(answer["certChain"]), (discovery["host"], discovery["port"])
     )
 
@@ -105,14 +101,14 @@ def _connection(
     return connection
 
 
-def write(workload: Workload, certificate_file: Path, roots_file: Path) -> None:
+def write(granted: Granted, certificate_file: Path, roots_file: Path) -> None:
     """Replace the files that Envoy watches; the root goes first, so that the peer's next certificate is trusted."""
-    root = {"validation_context": {"trusted_ca": {"inline_string": workload.chain[-1]}}}
-    chain = "".join(workload.chain[:-1])
+    root = {"validation_context": {"trusted_ca": {"inline_string": granted.chain[-1]}}}
+    chain = "".join(granted.chain[:-1])
     own = {
         "tls_certificate": {
             "certificate_chain": {"inline_string": chain},
-            "private_key": {"inline_string": workload.key},
+            "private_key": {"inline_string": granted.key},
         }
     }
     _replace(roots_file, "ROOTCA", root)

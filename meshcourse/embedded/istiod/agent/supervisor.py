@@ -16,11 +16,21 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from meshcourse.embedded.istiod.agent import admin, bootstrap, certificates, envoy, log, place
+from meshcourse.embedded.istiod.agent import (
+    admin,
+    bootstrap,
+    certificates,
+    child,
+    envoy,
+    log,
+    place,
+)
 from meshcourse.embedded.istiod.agent.settings import Settings
 from meshcourse.embedded.istiod.agent.stats import Application
 from meshcourse.embedded.istiod.agent.status import ENVOY_PORT, MERGED_PORT, StatusServer
 
+#: Host and port at which istiod serves xDS.
+Discovery = tuple[str, int]
 #: Envoy's working directory, as the container sees it.
 DIRECTORY = "/etc/istio/proxy"
 #: Pause between attempts to get the first certificate: many quick ones, istiod may be starting too.
@@ -57,12 +67,11 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop())
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        workload = self._first_certificate()
-        if workload is None:
+        gc.disable()  # hardly anything is ever allocated, and looking for garbage would touch every page
+        discovery = self._first_certificate()
+        if discovery is None:
             return 0
-        self._start(workload)
-        gc.collect()
-        gc.freeze()
+        self._start(discovery)
         with contextlib.closing(self._status_server()) as status:
             while self._exit_code is None:
                 self._turn(status)
@@ -70,13 +79,13 @@ class Supervisor:
 
     # -- certificates --------------------------------------------------------------------------
 
-    def _first_certificate(self) -> certificates.Workload | None:
+    def _first_certificate(self) -> Discovery | None:
         """Try until istiod answers; None if we are told to stop meanwhile."""
         attempts, complained = 0, ""
         while not self._stopping:
             try:
-                workload = certificates.fetch(self._settings, self._env)
-            except certificates.CertificateError as error:
+                discovery = self._obtain()
+            except child.ChildError as error:
                 if str(error) != complained:
                     complained = str(error)
                     log.warn(f"sds\t{complained}")
@@ -84,23 +93,28 @@ class Supervisor:
                 pause = _QUICK if attempts < _QUICK_ATTEMPTS else _SLOW
                 select.select([self._wakeup], [], [], pause)
                 continue
-            self._install(workload)
             log.info("cache\tgenerated new workload certificate")
-            return workload
+            return discovery
         return None
 
-    def _install(self, workload: certificates.Workload) -> None:
+    def _obtain(self) -> Discovery:
+        """Get a certificate and put it where Envoy looks for it; returns where istiod serves xDS."""
+        self._renew_at, host, port = child.run(self._fetch_and_write)
+        return host, port
+
+    def _fetch_and_write(self) -> tuple[float, str, int]:
+        granted = certificates.fetch(self._settings, self._env)
         certificates.write(
-            workload,
+            granted,
             self._directory / bootstrap.CERTIFICATE_FILE,
             self._directory / bootstrap.ROOTS_FILE,
         )
-        self._renew_at = workload.renew_at(self._settings.grace_ratio)
+        return granted.renew_at(self._settings.grace_ratio), *granted.discovery
 
     def _renew(self) -> None:
         try:
-            self._install(certificates.fetch(self._settings, self._env))
-        except certificates.CertificateError as error:
+            self._obtain()
+        except child.ChildError as error:
             log.warn(f"sds\t{error}")
             self._renew_at = time.time() + self._pause
             self._pause = min(self._pause * 2, _RETRY[1])
@@ -110,10 +124,10 @@ class Supervisor:
 
     # -- Envoy ---------------------------------------------------------------------------------
 
-    def _start(self, workload: certificates.Workload) -> None:
+    def _start(self, discovery: Discovery) -> None:
         status = place.listen(bootstrap.STATUS_PORT, self._env)
         config = self._directory / "envoy-rev.json"
-        envoy.write_config(config, bootstrap.build(self._settings, workload.discovery, status))
+        envoy.write_config(config, bootstrap.build(self._settings, discovery, status))
         argv = envoy.arguments(self._settings, config)
         log.info(f"Envoy command: {argv[1:]}")
         self._envoy = envoy.spawn(
