@@ -220,6 +220,7 @@ def _forget_ready(own: state.State) -> None:
 
 def _start(own: state.State, on_progress: Callable[[Stage], None]) -> list[Stage]:
     reader, writer = os.pipe()
+    own.log_file.touch(mode=0o600)
     with own.log_file.open("ab") as log, os.fdopen(reader) as progress:
         try:
             # It forks once more and lets go, so that no zombie stays with a long-lived caller.
@@ -253,7 +254,9 @@ def _follow(
             return stages
         stages.append(Stage(message["stage"], message["seconds"]))
         on_progress(stages[-1])
-    raise _failure(own, "the cluster's daemon ended while starting")
+    failure = _failure(own, "the cluster's daemon ended while starting")
+    _sweep(own)  # it may have left its children a moment to live
+    raise failure
 
 
 def _failure(own: state.State, what: str) -> MeshcourseError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import ssl
-import urllib.error
 import urllib.request
 from collections.abc import Iterable
 from pathlib import Path
@@ -45,8 +44,8 @@ def by_kind(processes: Iterable[dict[str, Any]]) -> dict[str, int]:
 def pods(kubeconfig: Path) -> list[dict[str, Any]] | None:
     """All pods in short; None if the API server does not answer."""
     try:
-        listed = _get(json.loads(kubeconfig.read_text()), "/api/v1/pods")
-    except (OSError, ValueError, urllib.error.URLError):
+        listed = request(json.loads(kubeconfig.read_text()), "/api/v1/pods")
+    except (OSError, ValueError):
         return None
     return [_short(pod) for pod in listed["items"]]
 
@@ -70,18 +69,26 @@ def _short(pod: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _get(config: dict[str, Any], path: str) -> dict[str, Any]:
-    """GET with the address, CA and token of a kubeconfig (ours is JSON)."""
+def request(
+    config: dict[str, Any], path: str, *, method: str = "GET", body: Any = None
+) -> dict[str, Any]:
+    """One request with the address, CA and token of a kubeconfig (ours is JSON).
+
+    :raises OSError: if nobody answers, or not with success.
+    """
     cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
     ca = base64.b64decode(cluster["certificate-authority-data"]).decode()
-    request = urllib.request.Request(
-        cluster["server"] + path, headers={"Authorization": f"Bearer {user['token']}"}
+    asked = urllib.request.Request(
+        cluster["server"] + path,
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Authorization": f"Bearer {user['token']}", "Content-Type": "application/json"},
     )
     context = ssl.create_default_context(cadata=ca)
     # Never through a proxy: the address is on this machine.
     opener = urllib.request.build_opener(
         urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
     )
-    with opener.open(request, timeout=_PATIENCE) as answer:
+    with opener.open(asked, timeout=_PATIENCE) as answer:
         found: dict[str, Any] = json.load(answer)
     return found
