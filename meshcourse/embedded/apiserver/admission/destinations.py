@@ -44,10 +44,15 @@ def find(store: Store, client_config: Object) -> Destination:
     service = client_config["service"]
     name, namespace = service["name"], service["namespace"]
     port = int(service.get("port") or 443)
-    server = f"{name}.{namespace}.svc"
+    server = server_name(name, namespace)
     host, real = _endpoint(store, namespace, name, port)
     path = service.get("path") or "/"
     return Destination(f"https://{server}:{port}{path}", host, real, server)
+
+
+def server_name(name: str, namespace: str) -> str:
+    """The name that a webhook's certificate must be for."""
+    return f"{name}.{namespace}.svc"
 
 
 def _endpoint(store: Store, namespace: str, name: str, port: int) -> tuple[str, int]:
