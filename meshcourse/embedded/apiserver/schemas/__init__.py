@@ -19,6 +19,11 @@ from meshcourse.embedded.apiserver.schemas.kinds import (
     builtin_kinds,
     find,
 )
+from meshcourse.embedded.apiserver.schemas.openapi import (
+    openapi_v2,
+    openapi_v3,
+    openapi_v3_index,
+)
 
 __all__ = [
     "BuiltinKind",
