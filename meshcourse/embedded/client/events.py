@@ -29,6 +29,8 @@ EventType = Literal["Normal", "Warning"]
 K = TypeVar("K")
 V = TypeVar("V")
 
+#: Seconds before events are written: what they tell of is in more of a hurry than the telling.
+_PATIENCE = 0.02
 _MEMORY = 4096  # events and objects remembered
 _SIMILAR = 10  # messages of one kind before they are combined
 _SIMILAR_WINDOW = 600.0  # seconds
@@ -159,6 +161,7 @@ class Recorder:
         return True
 
     async def _write_all(self) -> None:
+        await asyncio.sleep(_PATIENCE)
         while self._waiting:
             event = self._waiting.popleft()
             try:

@@ -25,10 +25,15 @@ class Controller(abc.ABC):
     #: How many objects are worked on at the same time.
     workers: ClassVar[int] = 4
 
+    #: Longest pause after failures in a row, seconds.
+    max_delay: ClassVar[float] = 60.0
+
     def __init__(self, context: Context) -> None:
         self.context = context
         self.client = context.client
-        self.queue: WorkQueue[Key] = WorkQueue(self._run, name=self.name, workers=self.workers)
+        self.queue: WorkQueue[Key] = WorkQueue(
+            self._run, name=self.name, workers=self.workers, max_delay=self.max_delay
+        )
         self.writes = Writes()
 
     @abc.abstractmethod

@@ -30,6 +30,7 @@ _TOLERATED = (
 
 class DaemonSetController(Controller):
     name = "daemonset-controller"
+    max_delay = scaling.MAX_DELAY
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

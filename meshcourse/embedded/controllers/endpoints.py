@@ -17,6 +17,9 @@ from meshcourse.embedded.kube.status import ApiError
 MANAGED_BY = "endpoints.kubernetes.io/managed-by"
 _MANAGER = "endpoint-controller"
 
+#: Seconds for which changes are gathered: nothing that is in a hurry reads these objects.
+_PAUSE = 0.05
+
 
 class EndpointsController(Controller):
     name = "endpoint-controller"
@@ -26,7 +29,7 @@ class EndpointsController(Controller):
         self._services = context.informer(refs.SERVICES)
         self._pods = context.informer(refs.PODS)
         self._endpoints = context.informer(refs.ENDPOINTS)
-        watch_services(context, self)
+        watch_services(context, lambda key: self.queue.add_after(key, _PAUSE))
         self._endpoints.add_handler(self._changed)
 
     def _changed(self, type_: str, obj: Object, old: Object | None) -> None:

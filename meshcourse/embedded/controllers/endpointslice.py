@@ -6,7 +6,7 @@ endpoints are spread in `slice_plan`; here they are written. Services without a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from meshcourse.embedded.controllers import endpoint_plan, slice_plan
 from meshcourse.embedded.controllers.context import Context
@@ -29,7 +29,7 @@ class EndpointSliceController(Controller):
         self._slices = context.informer(refs.ENDPOINTSLICES)
         self._nodes = context.informer(refs.NODES)
         self._writer = SliceWriter(self, self._slices, slice_plan.CONTROLLER)
-        watch_services(context, self)
+        watch_services(context, self.queue.add)
         self._slices.add_handler(self._slice_changed)
 
     def _slice_changed(self, type_: str, obj: Object, old: Object | None) -> None:
@@ -54,18 +54,18 @@ class EndpointSliceController(Controller):
         return {objects.name(node): objects.labels(node).get(_ZONE, "") for node in nodes}
 
 
-def watch_services(context: Context, controller: Controller) -> None:
-    """Queue a Service when it, or a pod that it selects, changes in a way that matters to endpoints."""
+def watch_services(context: Context, add: Callable[[Key], None]) -> None:
+    """Call `add` with a Service when it, or a pod that it selects, changes in a way that matters to endpoints."""
     services = context.informer(refs.SERVICES)
     services.add_index("selector", _selector_terms)
-    services.add_handler(controller.enqueue)
+    services.add_handler(lambda type_, obj, old: add(objects.key(obj)))
 
     def pod_changed(type_: str, pod: Object, old: Object | None) -> None:
         if type_ == "MODIFIED" and not endpoint_plan.matters(pod, old):
             return
         for version in (pod, old) if old is not None else (pod,):
             for service in selecting_services(context, version):
-                controller.queue.add(objects.key(service))
+                add(objects.key(service))
 
     context.informer(refs.PODS).add_handler(pod_changed)
 

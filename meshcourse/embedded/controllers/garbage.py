@@ -47,7 +47,7 @@ class GarbageCollector:
         self.queue: WorkQueue[Item] = WorkQueue(self._sync, name="garbage-collector", workers=16)
         self._parked: dict[tuple[str, str], set[Item]] = {}
         served.listen(self._changed)
-        served.on_served(self._unpark)
+        served.on_known(self._unpark)
 
     def start(self) -> None:
         self.queue.start()
@@ -72,9 +72,9 @@ class GarbageCollector:
             if informer_ and owner and objects.deleting(owner):
                 self.queue.add(_item(informer_.resource, owner))
 
-    def _unpark(self, resource: Resource) -> None:
+    def _unpark(self, group: str, kind: str) -> None:
         """Now it can be told whether owners of this kind are there."""
-        for item in self._parked.pop((resource.group, resource.kind), set()):
+        for item in self._parked.pop((group, kind), set()):
             self.queue.add(item)
 
     async def _sync(self, item: Item) -> float | None:

@@ -29,6 +29,7 @@ from meshcourse.embedded.kube.status import ApiError
 
 class JobController(Controller):
     name = "job-controller"
+    max_delay = scaling.MAX_DELAY
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -36,6 +36,9 @@ async def classify(client: Client, served: ServedKinds, dependent: Object) -> Ow
     owners = Owners()
     for ref in dependent["metadata"].get("ownerReferences") or []:
         informer = served.by_kind(ref["apiVersion"], ref["kind"])
+        if informer is None and served.is_dropped(ref["apiVersion"], ref["kind"]):
+            owners.absent.append(ref)
+            continue
         if informer is None:
             owners.solid.append(ref)
             owners.unknown.append(ref)

@@ -18,6 +18,7 @@ from meshcourse.embedded.kube.status import ApiError
 class ReplicaSetController(Controller):
     name = "replicaset-controller"
     workers = 8
+    max_delay = scaling.MAX_DELAY
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

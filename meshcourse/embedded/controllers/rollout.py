@@ -72,7 +72,7 @@ class Rollout:
         self._note_revision(revisions.of(self.new))
         if conditions.find(self._conditions(), "Progressing") is None:
             message = f'Found new replica set "{objects.name(self.new)}"'
-            await self._note_progress("FoundNewReplicaSet", message)
+            self._note_progress("FoundNewReplicaSet", message)
 
     async def _create_new(self) -> Object | None:
         wanted = revisions.new_replicaset(self.deployment)
@@ -89,7 +89,7 @@ class Rollout:
         if size > 0:
             self._tell(f"Scaled up replica set {name} from 0 to {size}")
         self._note_revision(revision)
-        await self._note_progress("NewReplicaSetCreated", f'Created new replica set "{name}"')
+        self._note_progress("NewReplicaSetCreated", f'Created new replica set "{name}"')
         return self.new
 
     async def _create(self, wanted: Object) -> Object | None:
@@ -105,7 +105,8 @@ class Rollout:
                 return await self._collision(name)
             if rollout_status.deadline(self.deployment) is not None:
                 message = f'Failed to create new replica set "{name}": {error.message}'
-                await self._set_progressing("False", "ReplicaSetCreateError", message)
+                self._set_progressing("False", "ReplicaSetCreateError", message)
+                await self.update_status(self.deployment["status"])
             raise
 
     async def _collision(self, name: str) -> Object | None:
@@ -208,15 +209,18 @@ class Rollout:
         self._dirty = False
         self._adopt(written)
 
-    async def _note_progress(self, reason: str, message: str) -> None:
+    def _note_progress(self, reason: str, message: str) -> None:
         if rollout_status.deadline(self.deployment) is not None:
-            await self._set_progressing("True", reason, message)
+            self._set_progressing("True", reason, message)
 
-    async def _set_progressing(self, status: str, reason: str, message: str) -> None:
+    def _set_progressing(self, status: str, reason: str, message: str) -> None:
+        """Noted here, written with the counts at the end of the pass."""
         found = rollout_status.set_condition(
             self._conditions(), "Progressing", status, reason, message
         )
-        await self.update_status({**(self.deployment.get("status") or {}), "conditions": found})
+        state = {**(self.deployment.get("status") or {}), "conditions": found}
+        self.deployment = {**self.deployment, "status": state}
+        self._dirty = True
 
     def _conditions(self) -> list[Object]:
         return list(objects.dig(self.deployment, "status.conditions", []))

@@ -20,6 +20,10 @@ from meshcourse.embedded.kube.status import ApiError
 
 _BURST = 500
 
+#: Longest pause after refusals, seconds. Kubernetes waits much longer, but what refuses pods here is mostly an
+#: injection webhook that is just starting, and a learner is watching.
+MAX_DELAY = 2.0
+
 
 class PodScaler:
     """Creates and deletes pods on behalf of one controller."""
@@ -90,7 +94,13 @@ class PodScaler:
 async def _together(
     call: Callable[[Object], Awaitable[None]], targets: list[Object]
 ) -> list[ApiError]:
-    """All at once; refusals are returned, anything else is raised."""
+    """All at once, for admission webhooks take their time; refusals are returned, anything else is raised."""
+    if len(targets) == 1:  # without a task of its own it need not wait for those of others
+        try:
+            await call(targets[0])
+        except ApiError as error:
+            return [error]
+        return []
     results = await asyncio.gather(*map(call, targets), return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException) and not isinstance(result, ApiError):

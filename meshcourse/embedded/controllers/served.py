@@ -34,11 +34,12 @@ class ServedKinds:
         self._builtin = tuple(context.options.resources)
         self._custom: dict[Key, Resource] = {}
         self._listeners: list[Listener] = []
-        self._newcomers: list[Callable[[Resource], None]] = []
+        self._inquirers: list[Callable[[str, str], None]] = []
         self._attached: set[Resource] = set()
+        self._dropped: set[tuple[str, str]] = set()
         self._queue: WorkQueue[Key] = WorkQueue(self._follow, name="served kinds", workers=1)
         self._crds = context.informer(refs.CRDS)
-        self._crds.add_handler(lambda type_, obj, old: self._queue.add(objects.key(obj)))
+        self._crds.add_handler(self._crd_changed)
         for resource in self._builtin:
             self._attach(resource)
 
@@ -57,13 +58,17 @@ class ServedKinds:
         resource = next(found, None)
         return None if resource is None else self._informers.informer(resource)
 
+    def is_dropped(self, api_version: str, kind: str) -> bool:
+        """Whether a kind was served earlier and is no longer: none of its objects can be there."""
+        return (api_version.rpartition("/")[0], kind) in self._dropped
+
     def listen(self, listener: Listener) -> None:
         """To be called before the informers start."""
         self._listeners.append(listener)
 
-    def on_served(self, callback: Callable[[Resource], None]) -> None:
-        """Call `callback` with every kind that comes to be served later."""
-        self._newcomers.append(callback)
+    def on_known(self, callback: Callable[[str, str], None]) -> None:
+        """Call `callback` with group and kind when it can be told whether objects of that kind are there."""
+        self._inquirers.append(callback)
 
     def start(self) -> None:
         self._queue.start()
@@ -94,12 +99,30 @@ class ServedKinds:
         if wanted == known:
             return None
         if known is not None:
-            del self._custom[key]
-            self._attached.discard(known)
+            self._drop(key, known)
             await self._informers.remove(known)
         if wanted is not None:
             await self._attach(wanted).start()
             self._custom[key] = wanted
-            for callback in self._newcomers:
-                callback(wanted)
+            self._dropped.discard((wanted.group, wanted.kind))
+            self._answer(wanted.group, wanted.kind)
         return None
+
+    def _crd_changed(self, type_: str, crd: Object, old: Object | None) -> None:
+        """A definition goes after all its objects: from then on none can be there."""
+        if type_ == "DELETED":
+            kind = (crd["spec"]["group"], crd["spec"]["names"]["kind"])
+            self._dropped.add(kind)
+            self._answer(*kind)
+        self._queue.add(objects.key(crd))
+
+    def _answer(self, group: str, kind: str) -> None:
+        for callback in self._inquirers:
+            callback(group, kind)
+
+    def _drop(self, key: Key, resource: Resource) -> None:
+        """No longer served: whatever is still cached is gone."""
+        del self._custom[key]
+        self._attached.discard(resource)
+        for obj in list(self._informers.informer(resource).items.values()):
+            self._tell(resource, "DELETED", obj, obj)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from meshcourse.embedded.client.informer import Informer
 from meshcourse.embedded.controllers import refusals, slice_plan
 from meshcourse.embedded.controllers.context import FIELD_MANAGER
@@ -29,13 +27,16 @@ class SliceWriter:
         return [one for one in found if not objects.deleting(one)]
 
     async def write(self, key: Key, service: Object | None, plan: slice_plan.Plan) -> None:
-        """Carry out `plan`; failures to create are told as events of `service`."""
-        await asyncio.gather(
-            *(self._create(key, service, one) for one in plan.create),
-            *(self._update(key, one) for one in plan.update),
-        )
-        # New places are there before old ones go: no moment without endpoints.
-        await asyncio.gather(*(self._delete(key, one) for one in plan.delete))
+        """Carry out `plan`; failures to create are told as events of `service`.
+
+        One after the other: tasks of their own would have to wait for those of other controllers.
+        """
+        for one in plan.update:
+            await self._update(key, one)
+        for one in plan.create:
+            await self._create(key, service, one)
+        for one in plan.delete:  # last, so that there is no moment without endpoints
+            await self._delete(key, one)
 
     async def _create(self, key: Key, service: Object | None, one: Object) -> None:
         try:

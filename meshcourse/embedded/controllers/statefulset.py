@@ -13,6 +13,7 @@ from meshcourse.embedded.controllers import (
     pods,
     refusals,
     replicaset,
+    scaling,
     stateful_plan,
 )
 from meshcourse.embedded.controllers.context import FIELD_MANAGER, Context
@@ -30,6 +31,7 @@ _POD_INDEX = "apps.kubernetes.io/pod-index"
 
 class StatefulSetController(Controller):
     name = "statefulset-controller"
+    max_delay = scaling.MAX_DELAY
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -58,7 +58,8 @@ async def test_creation_makes_pods_within_milliseconds(world: World) -> None:
     assert all(objects.labels(p)["pod-template-hash"] == mark for p in world.alive())
     assert all(objects.name(p).startswith(f"web-{mark}-") for p in world.alive())
     await until(lambda: world.messages("SuccessfulCreate"))
-    assert world.messages("ScalingReplicaSet") == [f"Scaled up replica set web-{mark} from 0 to 3"]
+    message = f"Scaled up replica set web-{mark} from 0 to 3"
+    await until(lambda: world.messages("ScalingReplicaSet") == [message])
 
 
 async def test_status_follows_the_pods(world: World) -> None:

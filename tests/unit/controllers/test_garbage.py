@@ -102,26 +102,37 @@ async def test_owners_of_unknown_kinds_are_trusted(world: World) -> None:
     assert named(world, "child") is not None
 
 
+CRD = {
+    "metadata": {"name": "widgets.example.org"},
+    "spec": {
+        "group": "example.org",
+        "names": {"plural": "widgets", "kind": "Widget"},
+        "scope": "Namespaced",
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {"openAPIV3Schema": {"type": "object"}},
+            }
+        ],
+    },
+    "status": {"conditions": [{"type": "Established", "status": "True"}]},
+}
+
+
 async def test_custom_resources_own_too_once_they_are_served(world: World) -> None:
-    crd = {
-        "metadata": {"name": "widgets.example.org"},
-        "spec": {
-            "group": "example.org",
-            "names": {"plural": "widgets", "kind": "Widget"},
-            "scope": "Namespaced",
-            "versions": [
-                {
-                    "name": "v1",
-                    "served": True,
-                    "storage": True,
-                    "schema": {"openAPIV3Schema": {"type": "object"}},
-                }
-            ],
-        },
-        "status": {"conditions": [{"type": "Established", "status": "True"}]},
-    }
-    await world.create(refs.CRDS, crd, None)
+    await world.create(refs.CRDS, CRD, None)
     owner = await world.create(WIDGETS, {"metadata": {"name": "w"}})
     await world.create(refs.CONFIGMAPS, configmap("child", owner))
     await world.client.delete(WIDGETS, "w", "default")
     await until(lambda: named(world, "child") is None)
+
+
+async def test_dependents_follow_when_the_kind_of_their_owner_goes(tmp_path: Path) -> None:
+    async with worlds("real", tmp_path) as world:
+        await world.create(refs.CRDS, CRD, None)
+        owner = await world.create(WIDGETS, {"metadata": {"name": "w"}})
+        await world.create(refs.CONFIGMAPS, configmap("child", owner))
+        await world.client.delete(refs.CRDS, "widgets.example.org")
+        await until(lambda: named(world, "child") is None)

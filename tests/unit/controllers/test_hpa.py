@@ -149,6 +149,7 @@ async def test_a_target_that_is_not_there_is_reported(world: World) -> None:
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "missing"}
     await world.create(refs.HPAS, hpa(scaleTargetRef=target))
     await until(lambda: condition(world, "AbleToScale") == ("False", "FailedGetScale"))
+    await until(lambda: world.messages("FailedGetScale"))
     assert world.messages("FailedGetScale")[0] == 'deployments.apps "missing" not found'
 
 

@@ -201,7 +201,7 @@ async def test_a_cronjob_starts_one_job_for_all_times_missed(world: World) -> No
     minute = int(objects.name(made).removeprefix("tick-"))
     assert abs(minute * 60 - time.time()) <= 61
     tick = await until(
-        lambda: (one := world.get(refs.CRONJOBS, "tick")) and one["status"].get("active") and one
+        lambda: objects.dig(one := world.get(refs.CRONJOBS, "tick"), "status.active") and one
     )
     assert tick["status"]["lastScheduleTime"] == times.stamp(minute * 60)
     assert [ref["name"] for ref in tick["status"]["active"]] == [objects.name(made)]
@@ -211,11 +211,9 @@ async def test_a_cronjob_starts_one_job_for_all_times_missed(world: World) -> No
 async def test_what_completed_is_noted_and_old_ones_go(world: World) -> None:
     await due(world, successfulJobsHistoryLimit=0)
     (made,) = await until(lambda: jobs(world))
-    await until(lambda: (world.get(refs.CRONJOBS, "tick") or {})["status"].get("active"))
+    await until(lambda: objects.dig(world.get(refs.CRONJOBS, "tick"), "status.active"))
     await complete(world, made)
-    await until(
-        lambda: (world.get(refs.CRONJOBS, "tick") or {})["status"].get("lastSuccessfulTime")
-    )
+    await until(lambda: objects.dig(world.get(refs.CRONJOBS, "tick"), "status.lastSuccessfulTime"))
     name = objects.name(made)
     await until(
         lambda: (

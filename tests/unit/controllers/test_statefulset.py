@@ -78,7 +78,8 @@ async def test_pods_come_in_order_with_stable_names(world: World) -> None:
     await until(lambda: names(world) == ["web-0", "web-1"])
     await world.keep_running(lambda: settled(world, 2))
     assert status(world)["availableReplicas"] == 2
-    assert "create Pod web-0 in StatefulSet web successful" in world.messages("SuccessfulCreate")
+    message = "create Pod web-0 in StatefulSet web successful"
+    await until(lambda: message in world.messages("SuccessfulCreate"))
 
 
 async def test_a_lost_pod_comes_back_under_its_name(world: World) -> None:
@@ -150,7 +151,7 @@ async def test_a_daemon_runs_on_the_node(world: World) -> None:
         "updatedNumberScheduled": 1,
         "numberAvailable": 1,
     }
-    await until(lambda: (world.get(refs.DAEMONSETS, "web") or {})["status"] == wanted)
+    await until(lambda: objects.dig(world.get(refs.DAEMONSETS, "web"), "status") == wanted)
 
 
 async def test_a_daemon_is_replaced_when_its_template_changes(world: World) -> None:
