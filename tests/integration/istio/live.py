@@ -43,7 +43,9 @@ class Live:
     pods: dict[str, Key] = field(default_factory=dict)
     seen: list[tuple[str, dict[str, str], str]] = field(default_factory=list)
 
-    async def pod(self, app: str, version: str = "v1", *, port: int = 9080, **more: Any) -> str:
+    async def pod(
+        self, app: str, version: str = "v1", *, port: int = 9080, tcp: bool = False, **more: Any
+    ) -> str:
         """A pod with a sidecar (or `proxy=""`, "router") and an application that echoes."""
         name = self.mesh.pod(app, version, port=port, **more)
         namespace = more.get("namespace", "default")
@@ -52,7 +54,8 @@ class Live:
             workload.addresses.app(port) if workload.proxy else workload.addresses.pod(port)
         )
         if workload.proxy != "router":
-            await self.application(name, app, version, host, number)
+            start = self.line_echo if tcp else self.application
+            await start(name, app, version, host, number)
         if workload.proxy:
             self.pods[name] = Key(namespace, name)
             account = workload.service_account
@@ -90,6 +93,35 @@ class Live:
         await runner.setup()
         self.stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, host, port).start()
+
+    async def line_echo(self, pod: str, app: str, version: str, host: str, port: int) -> None:
+        """Answers each line with the pod's version before it."""
+
+        async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while line := await reader.readline():
+                writer.write(f"{version} ".encode() + line)
+                await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(echo, host, port)
+        self.stack.callback(server.close)
+
+    async def say(self, pod: str, target: str, text: str) -> str:
+        """One line to `target` (host:port) by CONNECT through the sidecar; "" if refused."""
+        workload = self.mesh.snapshot().workloads[self.pods[pod]]
+        reader, writer = await asyncio.open_connection(*workload.addresses.app(15001))
+        try:
+            request = f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n"
+            writer.write(request.encode())
+            head = await reader.readuntil(b"\r\n\r\n")
+            if b" 200 " not in head.splitlines()[0]:
+                return ""
+            writer.write(f"{text}\n".encode())
+            return (await reader.readline()).decode().strip()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            return ""
+        finally:
+            writer.close()
 
     async def kube_proxy(self) -> None:
         """Cluster IPs that work: each forwards to the first endpoint of its service."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from meshcourse.embedded.istio import gateways, virtual_services
 from meshcourse.embedded.istio.build import (
@@ -11,6 +12,8 @@ from meshcourse.embedded.istio.build import (
     route_http,
     route_tcp,
     secrets,
+    tcp,
+    telemetry,
 )
 from meshcourse.embedded.istio.gateways import Server
 from meshcourse.embedded.istio.memo import Memo
@@ -96,9 +99,10 @@ class Gateway:
         return []
 
 
-def _proxy(route: object, context: route_http.Context) -> Json:
-    target = route_tcp.targets(route, context)  # type: ignore[arg-type]
-    return route_tcp.proxy(f"outbound|{context.port}||", target)
+def _proxy(route: Mapping[str, Any], context: route_http.Context) -> Json:
+    target = route_tcp.targets(route, context)
+    labels = telemetry.source_labels()
+    return tcp.proxy(f"outbound|{context.port}||", target, labels, context.mesh)
 
 
 def _passthrough(

@@ -35,8 +35,11 @@ def build(scope: Scope, proxy: Proxy, memo: Memo) -> Resources:
     )
     clusters: list[Json] = memo.get(
         ("inbound-clusters", proxy.id, tuple(ports)),
-        (workload, mesh),
-        lambda: [cluster_inbound.build(proxy, port, mesh) for port in ports],
+        (workload, mesh, *(target.service for target in found)),
+        lambda: [
+            cluster_inbound.build(proxy, port, target.service, mesh)
+            for target, port in zip(found, ports, strict=True)
+        ],
     )
     routes = [
         _route(target, port, security, memo) for target, port in zip(found, ports, strict=True)
