@@ -1,4 +1,4 @@
-"""A model of the part of Envoy that speaks xDS: warming, subscriptions, acknowledgements. For tests without processes."""
+"""A model of the part of Envoy that speaks xDS: warming, subscriptions, acknowledgements."""
 
 from __future__ import annotations
 

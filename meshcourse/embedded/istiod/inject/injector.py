@@ -187,7 +187,11 @@ def _without_proxy(pod: Object) -> Object:
         return pod
     before = json.loads(status)
     spec = dict(pod.get("spec") or {})
-    annotations = {**objects.annotations_of(pod), **_scraped_before(spec)}
+    annotations = dict(objects.annotations_of(pod))
+    for key, value in _scraped_before(spec).items():
+        annotations[f"prometheus.io/{key}"] = value
+        if not value:
+            del annotations[f"prometheus.io/{key}"]
     for kind in ("initContainers", "containers", "volumes"):
         ours = set(before.get(kind) or ())
         spec[kind] = [one for one in spec.get(kind) or () if one["name"] not in ours]
@@ -203,4 +207,4 @@ def _scraped_before(spec: Object) -> dict[str, str]:
     every = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
     variables = [v for one in every if one["name"] == PROXY for v in one.get("env") or ()]
     text = next((v["value"] for v in variables if v["name"] == METRICS_VARIABLE), "{}")
-    return {f"prometheus.io/{key}": value for key, value in json.loads(text).items() if value}
+    return dict(json.loads(text))
