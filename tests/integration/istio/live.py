@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from meshcourse.embedded.istiod.xds.delivery import Timing
 from meshcourse.embedded.kube import refs
 from meshcourse.embedded.kube.objects import Key
 from tests.integration.istiod import mesh as control
@@ -180,7 +181,7 @@ class Live:
 async def running(folder: Path, network: str) -> AsyncIterator[Live]:
     """An empty mesh on a loopback network of its own, for example ``127.122``."""
     async with (
-        control.running(folder) as plane,
+        control.running(folder, Timing(grace=0.02)) as plane,
         contextlib.AsyncExitStack() as stack,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(20)) as session,
     ):
