@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +51,7 @@ class Live:
         """A pod with a sidecar (or `proxy=""`, "router") and an application that echoes."""
         name = self.mesh.pod(app, version, port=port, **more)
         namespace = more.get("namespace", "default")
+        await self.adopt(name, namespace)
         workload = self.mesh.snapshot().workloads[Key(namespace, name)]
         host, number = (
             workload.addresses.app(port) if workload.proxy else workload.addresses.pod(port)
@@ -57,20 +59,33 @@ class Live:
         if workload.proxy != "router":
             start = self.line_echo if tcp else self.application
             await start(name, app, version, host, number)
-        if workload.proxy:
-            self.pods[name] = Key(namespace, name)
-            account = workload.service_account
-            await self.plane.start(
-                name,
-                workload.addresses.pod_ip,
-                account,
-                token=f"token/{namespace}/{account}",
-                POD_NAMESPACE=namespace,
-                ISTIO_META_WORKLOAD_NAME=workload.workload,
-            )
         return name
 
-    async def application(self, pod: str, app: str, version: str, host: str, port: int) -> None:
+    async def adopt(self, name: str, namespace: str) -> None:
+        """Starts the agent of a pod that is in the mesh already."""
+        workload = self.mesh.snapshot().workloads[Key(namespace, name)]
+        if not workload.proxy:
+            return
+        self.pods[name] = Key(namespace, name)
+        account = workload.service_account
+        await self.plane.start(
+            name,
+            workload.addresses.pod_ip,
+            account,
+            token=f"token/{namespace}/{account}",
+            POD_NAMESPACE=namespace,
+            ISTIO_META_WORKLOAD_NAME=workload.workload,
+        )
+
+    async def application(
+        self,
+        pod: str,
+        app: str,
+        version: str,
+        host: str,
+        port: int,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
         """An echo at an address, for example one outside of the mesh."""
 
         async def echo(request: web.Request) -> web.Response:
@@ -93,7 +108,7 @@ class Live:
         runner = web.AppRunner(application, access_log=None)
         await runner.setup()
         self.stack.push_async_callback(runner.cleanup)
-        await web.TCPSite(runner, host, port).start()
+        await web.TCPSite(runner, host, port, ssl_context=ssl_context).start()
 
     async def line_echo(self, pod: str, app: str, version: str, host: str, port: int) -> None:
         """Answers each line with the pod's version before it."""
@@ -121,6 +136,15 @@ class Live:
             return (await reader.readline()).decode().strip()
         except (ConnectionError, asyncio.IncompleteReadError):
             return ""
+        finally:
+            writer.close()
+
+    async def line(self, host: str, port: int, text: str) -> str:
+        """The answer to one line over a plain connection."""
+        reader, writer = await asyncio.open_connection(host, port)
+        try:
+            writer.write(f"{text}\n".encode())
+            return (await reader.readline()).decode().strip()
         finally:
             writer.close()
 
