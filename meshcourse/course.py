@@ -14,6 +14,7 @@ from typing import Any
 
 from meshcourse import versions
 from meshcourse.cluster import components, progress, tools
+from meshcourse.cluster import preflight as examination
 from meshcourse.cluster.cluster import Cluster
 from meshcourse.cluster.embedded import Embedded
 from meshcourse.cluster.errors import ClusterError
@@ -67,6 +68,10 @@ class Mesh(Cluster):
     def picture(self, namespace: str = "") -> views.Picture:
         """The mesh as it is now: pods, their proxies, and the control plane that configures them."""
         return topology.draw(inventory.take(self, namespace or self.namespace))
+
+    def link(self, target: str = "/productpage") -> views.Link:
+        """The page of a path at the ingress gateway (or of a Service), to click."""
+        return views.Link(send.url_of(self, target))
 
     def stand_ins(self) -> views.Table:
         """What is real in this cluster, and what is a stand-in."""
@@ -133,6 +138,28 @@ def mesh() -> Mesh:
     return _current
 
 
+def preflight() -> views.Table:
+    """Is this machine fit for the course? Every failure names its remedy.
+
+    :raises ClusterError: if something is missing that the course cannot do without.
+    """
+    findings = examination.examine()
+    for finding in findings:
+        if finding.needed and not finding.ok:
+            raise ClusterError(f"{finding.name}: {finding.seen}", remedy=finding.remedy)
+    rows = [(item.mark, item.name, item.seen, "" if item.ok else item.remedy) for item in findings]
+    return views.Table(("", "what", "seen", "remedy"), rows)
+
+
+def task(lab: str) -> views.Note:
+    """The task of a lab."""
+    found = manifest.read().lab(lab)
+    title, _, text = found.task.partition("\n")
+    return views.Note(
+        f"Exercise {found.slug}: {title.lstrip('# ')} ({found.minutes} minutes)", text.strip()
+    )
+
+
 def check(lab: str) -> runner.Report:
     """Run the checks of a lab against the open mesh."""
     found = manifest.read().lab(lab)
@@ -185,8 +212,6 @@ def kubectl_in(cluster: Cluster, args: Sequence[str], folder: Path) -> tools.Don
 
 def _prepare_notebook(found: Mesh) -> None:
     """Magics, and ``!kubectl`` as well: tools started from a cell speak to this cluster."""
-    from meshcourse import magics
-
     os.environ.update(found.environment())
     shell = sys.modules["IPython"].get_ipython()
-    magics.load_ipython_extension(shell)
+    shell.extension_manager.load_extension("meshcourse")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,25 +75,31 @@ class Report:
 
 
 def run(
-    lab: manifest.Lab, cluster: Cluster, progress: Progress | None = None, pause: float = PAUSE
+    lab: manifest.Lab,
+    cluster: Cluster,
+    progress: Progress | None = None,
+    *,
+    pause: float = PAUSE,
+    patience: float = math.inf,
 ) -> Report:
     """Run the checks of a lab.
 
+    :param patience: the most seconds that a condition gets to converge, whatever its check declares.
     :raises MeshcourseError: if the lab has no checks.
     """
     found, shown = checks.load(lab.checks), progress or silent()
     steps: list[Step] = []
     for item in found:
         shown.note(item.action, now=True)
-        steps.append(Step(item.action, _settle(item, cluster, pause)))
+        steps.append(Step(item.action, _settle(item, cluster, pause, patience)))
         if not steps[-1].finding.ok:
             break
     return Report(lab.slug, tuple(steps), len(found) - len(steps))
 
 
-def _settle(item: Check, cluster: Cluster, pause: float) -> Finding:
+def _settle(item: Check, cluster: Cluster, pause: float, patience: float) -> Finding:
     """Try a check until it holds or its time to converge is over."""
-    deadline = time.monotonic() + item.converges
+    deadline = time.monotonic() + min(item.converges, patience)
     while True:
         finding = _find(item, cluster)
         if finding.ok or time.monotonic() >= deadline:

@@ -19,15 +19,16 @@ Kubectl = Callable[[Cluster, Sequence[str], Path], tools.Done]
 STEPS = "steps.txt"
 
 
-def perform(folder: Path, cluster: Cluster, kubectl: Kubectl) -> None:
+def perform(folder: Path, cluster: Cluster, kubectl: Kubectl, *, base: Path | None = None) -> None:
     """Apply the manifests and run the commands of a folder.
 
+    :param base: where the commands look for files (default: the folder itself).
     :raises MeshcourseError: at the first that fails.
     """
     if manifest_files(folder):
         cluster.apply(folder).raise_on_error()
     for words in commands(folder / STEPS):
-        command(words, folder, cluster, kubectl).check()
+        command(words, base or folder, cluster, kubectl).check()
 
 
 def undo(folder: Path, cluster: Cluster) -> None:

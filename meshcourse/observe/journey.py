@@ -82,7 +82,12 @@ def _collect(cluster: Cluster, agent: str) -> list[Hop]:
         if len(hops) > before:
             changed = time.monotonic()
         time.sleep(0.1)
-    return sorted(hops.values(), key=lambda hop: (hop.entry.start, -hop.entry.duration))
+    return sorted(hops.values(), key=_order)
+
+
+def _order(hop: Hop) -> tuple[float, int, bool]:
+    """Who began earlier, then who waited longer, then who sent: of two that began together the caller comes first."""
+    return hop.entry.start, -hop.entry.duration, hop.entry.inbound
 
 
 def _hops(cluster: Cluster, member: inventory.Member, agent: str) -> list[Hop]:

@@ -50,6 +50,20 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Link:
+    """A URL to click."""
+
+    url: str
+
+    def _repr_html_(self) -> str:
+        shown = html.escape(self.url)
+        return f"<a href='{shown}' target='_blank' rel='noopener'>{shown}</a>"
+
+    def __repr__(self) -> str:
+        return self.url
+
+
+@dataclass(frozen=True)
 class Note:
     """A text in Markdown under a title."""
 

@@ -1,0 +1,48 @@
+# The few verbs that people and CI use. Each makes its own environment if it is missing, and works twice.
+#   make lab      open the course in JupyterLab
+#   make course   execute every notebook; the results are in build/
+#   make test     lint, unit tests, integration tests on a real embedded cluster, every notebook twice
+#   make bench    how fast and how big: measured here, now
+#   make lint     the rules of the house
+#   make clean    remove what the other verbs made
+
+VENV := .venv
+BIN := $(VENV)/bin
+NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
+
+.PHONY: lab course test bench lint clean
+.DEFAULT_GOAL := lab
+
+lab: $(VENV)/.learner
+	$(BIN)/jupyter lab notebooks/00-start-here.ipynb
+
+course: $(VENV)/.learner
+	$(BIN)/python -m meshcourse.lab.execute --out build $(NOTEBOOKS)
+
+test: lint
+	$(BIN)/python -m pytest tests/unit -q
+	$(BIN)/python -m pytest tests/integration -q
+
+bench: $(VENV)/.learner
+	$(BIN)/python -m tests.bench --out build/bench.json
+
+lint: $(VENV)/.developer
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m meshcourse.lab.notebook_lint $(NOTEBOOKS)
+	$(BIN)/mypy
+
+clean:
+	rm -rf build .venv *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.learner: requirements.txt pyproject.toml
+	@sh .ci/venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(VENV)/.developer: $(VENV)/.learner tests/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@touch $@

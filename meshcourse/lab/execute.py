@@ -1,0 +1,106 @@
+"""Executes notebooks from top to bottom and writes what came out: executed notebooks, HTML pages, one index.
+
+``python -m meshcourse.lab.execute --out build NOTEBOOK…`` runs each with papermill, shows progress cell by cell, goes
+on after a failure, and fails at the end if any notebook failed or if there was none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import html
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+#: A cell that takes longer has hung (seconds).
+CELL_TIMEOUT = 180
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one notebook.
+
+    :param seconds: how long it took.
+    :param error: what failed, "" if nothing did.
+    """
+
+    name: str
+    seconds: float
+    error: str = ""
+
+
+def run(notebook: Path, out: Path, *, progress_bar: bool = True) -> Outcome:
+    """Execute one notebook in its own folder; the result is in ``out/notebooks`` and ``out/html``."""
+    import papermill
+
+    target = out / "notebooks" / notebook.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    started, error = time.monotonic(), ""
+    try:
+        papermill.execute_notebook(
+            str(notebook),
+            str(target),
+            cwd=str(notebook.parent),
+            kernel_name="python3",
+            progress_bar=progress_bar,
+            execution_timeout=CELL_TIMEOUT,
+        )
+    except papermill.PapermillExecutionError as problem:
+        error = f"cell {problem.cell_index + 1}: {problem.ename}: {problem.evalue}"
+    except Exception as problem:  # a dead kernel, a cell that hung: the other notebooks still run
+        error = f"{type(problem).__name__}: {problem}"
+    if target.exists():
+        _write_html(target, out / "html" / f"{notebook.stem}.html")
+    return Outcome(notebook.stem, time.monotonic() - started, error)
+
+
+def index(outcomes: Sequence[Outcome]) -> str:
+    """A page that links every executed notebook and says what failed."""
+    rows = "".join(
+        f"<tr><td><a href='html/{outcome.name}.html'>{html.escape(outcome.name)}</a></td>"
+        f"<td>{outcome.seconds:.1f} s</td><td>{html.escape(outcome.error) or 'ok'}</td></tr>"
+        for outcome in outcomes
+    )
+    return (
+        "<!doctype html><meta charset='utf-8'><title>meshcourse</title>"
+        "<style>body{font:16px system-ui;margin:3em}td{padding:.3em 1em}</style>"
+        f"<h1>The course, executed</h1><table>{rows}</table>"
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="meshcourse.lab.execute", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("build"))
+    parser.add_argument("notebooks", nargs="*", type=Path)
+    options = parser.parse_args(list(arguments))
+    if not options.notebooks:
+        print(
+            "no notebooks to execute: the pattern that chose them matches nothing", file=sys.stderr
+        )
+        return 2
+    outcomes = []
+    for notebook in options.notebooks:
+        print(f"── {notebook.stem}", file=sys.stderr)
+        outcomes.append(run(notebook, options.out))
+    (options.out / "index.html").write_text(index(outcomes), encoding="utf-8")
+    for outcome in outcomes:
+        print(f"{outcome.name:<24} {outcome.seconds:6.1f} s  {outcome.error or 'ok'}")
+    print(f"executed notebooks: {options.out / 'index.html'}")
+    return 1 if any(outcome.error for outcome in outcomes) else 0
+
+
+def _write_html(notebook: Path, target: Path) -> None:
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter(embed_images=True)
+    exporter.require_js_url = exporter.mathjax_url = ""  # offline: nothing is fetched
+    body, _resources = exporter.from_filename(str(notebook))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(body, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
