@@ -40,7 +40,10 @@ def _definition(each: Object) -> Object:
 
 def cell(obj: Object, definition: Object) -> Any:
     """The value of one column, None if absent or not of the column's type."""
-    found = jsonpath.find(obj, definition.get("jsonPath", ""))
+    try:
+        found = jsonpath.find(obj, definition.get("jsonPath", ""))
+    except ValueError:
+        return None  # a path of a kind we cannot follow leaves its column empty
     value = found[0] if found else None
     if value is None:
         return None

@@ -16,9 +16,9 @@ Step = Callable[[list[Any]], list[Any]]
 
 _TOKEN = re.compile(
     r"""\.(?P<field>(?:[^.\[\]\\'"()@?*=\s]|\\.)+)
-    | \[(?P<index>-?\d+)\]
-    | (?P<star>\[\*\]|\.\*)
-    | \[(?P<quote>['"])(?P<key>.*?)(?P=quote)\]
+    | \.?\[(?P<index>-?\d+)\]
+    | (?P<star>\.?\[\*\]|\.\*)
+    | \.?\[(?P<quote>['"])(?P<key>.*?)(?P=quote)\]
     | \[\?\(\s*@\.(?P<left>[^=!\s]+)\s*(?P<op>==|!=)\s*(?P<right>"[^"]*"|'[^']*'|[\w.-]+)\s*\)\]""",
     re.VERBOSE,
 )
