@@ -95,7 +95,7 @@ class HttpClient:
     async def get(
         self, resource: Resource, name: str, namespace: str | None = None, *, subresource: str = ""
     ) -> Object:
-        return await self._request("GET", resource.path(namespace, name, subresource))
+        return await self.request("GET", resource.path(namespace, name, subresource))
 
     async def list(
         self,
@@ -108,7 +108,7 @@ class HttpClient:
         query = _selection(label_selector, field_selector) | {"limit": str(_PAGE)}
         items: list[Object] = []
         while True:
-            page = await self._request("GET", resource.path(namespace), query=query)
+            page = await self.request("GET", resource.path(namespace), query=query)
             items += page.get("items") or ()
             token = objects.dig(page, "metadata.continue", "")
             if not token:
@@ -130,13 +130,13 @@ class HttpClient:
         field_manager: str = "",
     ) -> Object:
         path = resource.path(namespace or objects.namespace(obj), name, subresource)
-        return await self._request("POST", path, obj, query=_manager(field_manager))
+        return await self.request("POST", path, obj, query=_manager(field_manager))
 
     async def update(
         self, resource: Resource, obj: Object, *, subresource: str = "", field_manager: str = ""
     ) -> Object:
         path = resource.path(objects.namespace(obj), objects.name(obj), subresource)
-        return await self._request("PUT", path, obj, query=_manager(field_manager))
+        return await self.request("PUT", path, obj, query=_manager(field_manager))
 
     async def patch(
         self,
@@ -154,7 +154,7 @@ class HttpClient:
         if force:
             query["force"] = "true"
         path = resource.path(namespace, name, subresource)
-        return await self._request("PATCH", path, patch, query=query, media=_PATCHES[kind])
+        return await self.request("PATCH", path, patch, query=query, media=_PATCHES[kind])
 
     async def delete(
         self,
@@ -171,7 +171,7 @@ class HttpClient:
             options["gracePeriodSeconds"] = grace_seconds
         if uid:
             options["preconditions"] = {"uid": uid}
-        return await self._request("DELETE", resource.path(namespace, name), options)
+        return await self.request("DELETE", resource.path(namespace, name), options)
 
     async def watch(
         self,
@@ -202,7 +202,7 @@ class HttpClient:
         async with self._response("GET", path, None, {}) as response:
             return await response.read()
 
-    async def _request(
+    async def request(
         self,
         method: str,
         path: str,
@@ -211,6 +211,7 @@ class HttpClient:
         query: _Query | None = None,
         media: str = "application/json",
     ) -> Object:
+        """Any request that answers with an object, where the other methods do not fit (``?dryRun=All``)."""
         async with self._response(method, path, body, query or {}, media) as response:
             found: Object = orjson.loads(await response.read())
             return found

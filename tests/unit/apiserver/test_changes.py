@@ -173,14 +173,14 @@ async def test_apply_needs_a_manager_and_no_managed_fields(http: HttpClient) -> 
     media = "application/apply-patch+yaml"
     path = refs.CONFIGMAPS.path("default", "cm")
     with pytest.raises(ApiError, match="fieldManager: Required value: is required for apply patch"):
-        await http._request("PATCH", path, configmap(), media=media)
+        await http.request("PATCH", path, configmap(), media=media)
     wrong = configmap()
     wrong["metadata"]["managedFields"] = [{"manager": "x"}]
     with pytest.raises(ApiError, match=r"metadata\.managedFields must be nil"):
         await apply(http, wrong)
     other = {**configmap(), "metadata": {"name": "other"}}
     with pytest.raises(ApiError, match="does not match the name on the URL"):
-        await http._request("PATCH", path + "?fieldManager=x", other, media=media)
+        await http.request("PATCH", path + "?fieldManager=x", other, media=media)
 
 
 async def test_kubectl_takes_over_its_own_client_side_applies(client: LocalClient) -> None:

@@ -154,17 +154,17 @@ async def test_what_cannot_be_honoured_is_refused(client: LocalClient) -> None:
 
 async def test_discovery_follows(http: HttpClient, client: LocalClient) -> None:
     await client.create(refs.CRDS, definition())
-    found = await http._request("GET", "/apis/example.com/v1")
+    found = await http.request("GET", "/apis/example.com/v1")
     assert [(entry["name"], entry["kind"]) for entry in found["resources"]] == [
         ("widgets", "Widget"),
         ("widgets/scale", "Scale"),
         ("widgets/status", "Widget"),
     ]
     assert found["resources"][0]["shortNames"] == ["wi"]
-    group = await http._request("GET", "/apis/example.com")
+    group = await http.request("GET", "/apis/example.com")
     assert group["preferredVersion"]["version"] == "v1"
     assert b"Widget" in await http.raw("/openapi/v3/apis/example.com/v1")
-    assert "apis/example.com/v1" in (await http._request("GET", "/openapi/v3"))["paths"]
+    assert "apis/example.com/v1" in (await http.request("GET", "/openapi/v3"))["paths"]
 
 
 def test_versions_are_preferred_in_kubernetes_order() -> None:

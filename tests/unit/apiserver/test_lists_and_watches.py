@@ -61,7 +61,7 @@ async def watching(http: HttpClient, path: str, accept: str = "") -> AsyncIterat
 
 
 async def names(http: HttpClient, query: str) -> list[str]:
-    found = await http._request("GET", f"{CONFIGMAPS}?{query}")
+    found = await http.request("GET", f"{CONFIGMAPS}?{query}")
     return [objects.name(item) for item in found["items"]]
 
 
@@ -80,14 +80,14 @@ async def test_selectors_of_lists(http: HttpClient, client: LocalClient) -> None
 async def test_pages_show_one_moment(http: HttpClient, client: LocalClient) -> None:
     for name in "abcde":
         await client.create(refs.CONFIGMAPS, configmap(name))
-    first = await http._request("GET", f"{CONFIGMAPS}?limit=2")
+    first = await http.request("GET", f"{CONFIGMAPS}?limit=2")
     assert first["metadata"]["remainingItemCount"] == 3
     await client.delete(refs.CONFIGMAPS, "d", "default")
     await client.create(refs.CONFIGMAPS, configmap("bb"))
     token = first["metadata"]["continue"]
-    second = await http._request("GET", f"{CONFIGMAPS}?limit=2&continue={token}")
+    second = await http.request("GET", f"{CONFIGMAPS}?limit=2&continue={token}")
     token = second["metadata"]["continue"]
-    third = await http._request("GET", f"{CONFIGMAPS}?limit=2&continue={token}")
+    third = await http.request("GET", f"{CONFIGMAPS}?limit=2&continue={token}")
     found = [objects.name(item) for page in (first, second, third) for item in page["items"]]
     assert found == list("abcde")
     assert "continue" not in third["metadata"]
@@ -99,7 +99,7 @@ async def test_old_continue_tokens_expire(
     http: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ApiError) as caught:
-        await http._request("GET", f"{CONFIGMAPS}?continue=unknown")
+        await http.request("GET", f"{CONFIGMAPS}?continue=unknown")
     assert (caught.value.code, caught.value.reason) == (410, "Expired")
     kept = snapshots.Snapshots()
     token = kept.keep([configmap()], "7")

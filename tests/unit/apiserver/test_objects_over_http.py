@@ -136,13 +136,13 @@ async def test_scale_is_a_view_of_the_workload(client: LocalClient) -> None:
 async def test_dry_run_changes_nothing(server: Server, http: HttpClient) -> None:
     before = server.core.store.revision
     path = "/api/v1/namespaces/default/services?dryRun=All"
-    made = await http._request("POST", path, service())
+    made = await http.request("POST", path, service())
     assert made["spec"]["clusterIP"].startswith("127.99.20")
     assert server.core.store.revision == before
     real = await http.create(refs.SERVICES, service(clusterIP=made["spec"]["clusterIP"]))
-    await http._request("DELETE", refs.SERVICES.path("default", "svc") + "?dryRun=All")
+    await http.request("DELETE", refs.SERVICES.path("default", "svc") + "?dryRun=All")
     path = refs.SERVICES.path("default", "svc") + "?dryRun=All"
-    patched = await http._request(
+    patched = await http.request(
         "PATCH", path, {"metadata": {"labels": {"a": "b"}}}, media="application/merge-patch+json"
     )
     assert patched["metadata"]["labels"] == {"a": "b"}

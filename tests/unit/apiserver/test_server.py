@@ -76,7 +76,7 @@ async def test_the_kubeconfig_is_one_that_others_read(server: Server) -> None:
 
 
 async def test_the_version_taught(http: HttpClient) -> None:
-    found = await http._request("GET", "/version")
+    found = await http.request("GET", "/version")
     assert found["gitVersion"].startswith(versions.KUBERNETES)
     assert f"v{found['major']}.{found['minor']}." in found["gitVersion"]
 
@@ -106,29 +106,29 @@ async def test_aggregated_discovery(http: HttpClient) -> None:
 
 
 async def test_every_group_version_that_is_listed_is_there(http: HttpClient) -> None:
-    groups = (await http._request("GET", "/apis"))["groups"]
+    groups = (await http.request("GET", "/apis"))["groups"]
     versions_ = [entry["groupVersion"] for group in groups for entry in group["versions"]]
     assert len(versions_) > 15
     for group_version in versions_:
-        found = await http._request("GET", f"/apis/{group_version}")
+        found = await http.request("GET", f"/apis/{group_version}")
         assert found["groupVersion"] == group_version
         for entry in found["resources"]:
             if "list" in entry["verbs"]:
-                await http._request("GET", f"/apis/{group_version}/{entry['name']}")
+                await http.request("GET", f"/apis/{group_version}/{entry['name']}")
 
 
 async def test_every_kind_of_the_core_group_lists(http: HttpClient) -> None:
-    found = (await http._request("GET", "/api/v1"))["resources"]
+    found = (await http.request("GET", "/api/v1"))["resources"]
     listed = [entry["name"] for entry in found if "list" in entry["verbs"]]
     assert len(listed) > 12
     for name in listed:
-        assert "items" in await http._request("GET", f"/api/v1/{name}")
+        assert "items" in await http.request("GET", f"/api/v1/{name}")
 
 
 async def test_health_and_openapi(http: HttpClient) -> None:
     for path in ("/healthz", "/livez", "/readyz?verbose=1"):
         assert await http.raw(path) == b"ok"
-    index = (await http._request("GET", "/openapi/v3"))["paths"]
+    index = (await http.request("GET", "/openapi/v3"))["paths"]
     url = index["apis/apps/v1"]["serverRelativeURL"]
     assert b"Deployment" in await http.raw(url)
     assert len(await http.raw("/openapi/v2")) > 1000

@@ -250,7 +250,7 @@ async def test_dry_runs_need_webhooks_without_side_effects(
     hooks.on("/v", allow)
     await install(client, hooks, "Validating", hooks.hook("/v", sideEffects="NoneOnDryRun"))
     path = refs.CONFIGMAPS.path("default") + "?dryRun=All"
-    await http._request("POST", path, configmap())
+    await http.request("POST", path, configmap())
     assert hooks.asked[0]["dryRun"] is True
 
 

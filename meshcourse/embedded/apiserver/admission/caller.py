@@ -9,9 +9,10 @@ import aiohttp
 import orjson
 
 from meshcourse.embedded.apiserver.admission import destinations, review
-from meshcourse.embedded.apiserver.admission.destinations import Destination, Unreachable
+from meshcourse.embedded.apiserver.admission.destinations import Destination
 from meshcourse.embedded.apiserver.admission.hooks import Hook
 from meshcourse.embedded.apiserver.admission.review import BadAnswer, Verdict
+from meshcourse.embedded.apiserver.reach import Unreachable
 from meshcourse.embedded.apiserver.store.store import Store
 from meshcourse.embedded.kube.objects import Object
 

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from meshcourse.embedded.apiserver.auth.users import User
 from meshcourse.embedded.apiserver.core import Core
-from meshcourse.embedded.apiserver.http import bodies, negotiate, queries, watching
+from meshcourse.embedded.apiserver.http import bodies, negotiate, proxy, queries, watching
 from meshcourse.embedded.apiserver.http.paths import Target
 from meshcourse.embedded.apiserver.rest import dispatch, filters
 from meshcourse.embedded.apiserver.rest.call import Call, Options
@@ -36,6 +36,8 @@ async def answer(
     """
     call = _call(core, request, user, target)
     core.authorizer.check(call)
+    if call.subresource == "proxy":
+        return await proxy.serve(core, request, call, target.tail)
     if call.subresource in _STREAMS and call.kind.key == "pods":
         return await _stream(core, request, call)
     if call.verb == "watch":
