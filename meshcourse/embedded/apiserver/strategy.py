@@ -49,8 +49,6 @@ def validate(kind: Kind, obj: Object, old: Object | None) -> list[Cause]:
     """Everything that is wrong with `obj` (as a successor of `old`)."""
     from meshcourse.embedded.apiserver import validation
 
-    if not hasattr(validation, "validate"):
-        return list(schema(kind).validate(obj))
     return [*schema(kind).validate(obj), *validation.validate(kind.resource, obj, old)]
 
 

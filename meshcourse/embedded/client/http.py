@@ -54,6 +54,7 @@ class HttpClient:
         self._endpoint = Endpoint(url.rstrip("/"), ca, token)
         self._agent = agent
         self._session: aiohttp.ClientSession | None = None
+        self._open_responses: set[aiohttp.ClientResponse] = set()
 
     @classmethod
     def from_kubeconfig(cls, path: Path, *, context: str = "", agent: str = "meshcourse") -> Self:
@@ -88,6 +89,8 @@ class HttpClient:
 
     async def close(self) -> None:
         """Close all connections; watches end."""
+        for response in list(self._open_responses):
+            response.close()  # closing the session alone would leave readers waiting for ever
         session, self._session = self._session, None
         if session:
             await session.close()
@@ -240,9 +243,13 @@ class HttpClient:
                 headers=headers,
                 timeout=timeout,
             ) as response:
-                if response.status >= 400:
-                    raise _failure(response.status, await response.read())
-                yield response
+                self._open_responses.add(response)
+                try:
+                    if response.status >= 400:
+                        raise _failure(response.status, await response.read())
+                    yield response
+                finally:
+                    self._open_responses.discard(response)
         except (aiohttp.ClientError, TimeoutError, ssl.SSLError) as error:
             raise _unreachable(self._endpoint.url, error) from error
 
@@ -257,9 +264,12 @@ class HttpClient:
 
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    """Whole lines, however long (objects exceed what stream readers accept as a line)."""
+    """Whole lines, however long (objects exceed what stream readers accept as a line).
+
+    A connection that breaks is the end, like one that the server ends: watchers go on from what they have.
+    """
     rest = b""
-    with contextlib.suppress(aiohttp.ClientPayloadError, ConnectionError):
+    with contextlib.suppress(aiohttp.ClientError, ConnectionError):
         async for chunk in response.content.iter_any():
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:

@@ -199,6 +199,19 @@ def test_entries_survive_the_wire_and_are_ordered(world: World) -> None:
     assert managed.read([{}, {"operation": "Apply"}]) == []
 
 
+def test_the_oldest_of_many_updaters_are_put_together(world: World) -> None:
+    data: dict[str, str] = {}
+    for number in range(14):
+        data = {**data, f"k{number:02}": "v"}
+        world.update(f"u{number:02}", {"data": data}, now=f"2026-01-01T00:00:{number:02}Z")
+    entries = managed.render(world.owners)
+    names = [entry["manager"] for entry in entries]
+    assert names == ["ancient-changes", *(f"u{number:02}" for number in range(5, 14))]
+    assert entries[0]["time"] == "2026-01-01T00:00:04Z"
+    owned = {key for key in entries[0]["fieldsV1"]["f:data"] if key != "."}
+    assert owned == {f"f:k{number:02}" for number in range(5)}
+
+
 def test_fields_that_exist_in_go_without_being_set(world: World) -> None:
     new = {"spec": {"replicas": 1, "containers": [{"name": "a"}]}, "data": {"x": "1"}}
     before = managed.before_creation(new, OBJECT)

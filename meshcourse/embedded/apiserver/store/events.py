@@ -13,7 +13,7 @@ from meshcourse.embedded.kube.objects import Object
 #: A watcher this far behind is cut off; it lists again (the API server does the same to slow watchers).
 _BACKLOG = 4096
 #: Past events kept for each resource: how far back a watch may resume.
-RING = 512
+RING = 256
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,9 @@ _UNOWNED = (
     "managedFields",
     "resourceVersion",
 )
+#: Updaters that an object remembers one by one.
+_MOST_UPDATERS = 10
+_ANCIENT = "ancient-changes"
 #: What nobody owns.
 STRIPPED: FieldSet = frozenset(
     {("f:apiVersion",), ("f:kind",), ("f:metadata",)}
@@ -139,7 +142,32 @@ def update(
     mine = next((owner for owner in after if owner.manager.key == manager.key), None)
     kept = mine.fields if mine else EMPTY
     others = [owner for owner in after if owner is not mine]
-    return [*others, Owner(manager, kept | written, now)]
+    return _capped([*others, Owner(manager, kept | written, now)])
+
+
+def _capped(owners: list[Owner]) -> list[Owner]:
+    """At most `_MOST_UPDATERS` updaters: the oldest are put together under one name for each version."""
+    updaters = [owner for owner in owners if owner.manager.operation == "Update"]
+    recent = sorted(
+        (owner for owner in updaters if owner.manager.name != _ANCIENT), key=_age, reverse=True
+    )
+    ancient = [owner for owner in updaters if owner.manager.name == _ANCIENT]
+    if len(updaters) <= _MOST_UPDATERS:
+        return owners
+    kept, old = recent[: _MOST_UPDATERS - 1], recent[_MOST_UPDATERS - 1 :]
+    buckets: dict[str, Owner] = {owner.manager.api_version: owner for owner in ancient}
+    for owner in old:
+        version = owner.manager.api_version
+        known = buckets.get(version)
+        fields = owner.fields | (known.fields if known else EMPTY)
+        time = max(owner.time or "", (known.time or "") if known else "") or None
+        buckets[version] = Owner(Manager(_ANCIENT, "Update", version), fields, time)
+    appliers = [owner for owner in owners if owner.manager.operation == "Apply"]
+    return [*appliers, *kept, *buckets.values()]
+
+
+def _age(owner: Owner) -> str:
+    return owner.time or ""
 
 
 def apply(
