@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import html
 
-ENVOY, APP, CONTROL, LINE, FAINT = "#7a5ca8", "#5b7db1", "#2e7d6b", "#8a8a8a", "#d9d9de"
-READY, LATE = "#3f9d5b", "#c98a1b"
+#: The colours of the course's pictures: fill and stroke.
+ENVOY, APP, CONTROL = ("#f1e6f7", "#7b3f98"), ("#e2f3f0", "#0f766e"), ("#e8effc", "#2b5cb3")
+GATEWAY = ("#fdf1e3", "#cf8a3b")
+OUT, FAILED = "#1f8f4e", "#b23b3b"
+INK, LINE, FAINT = "#1b2433", "#7b8494", "#d5dae3"
+READY, LATE = "#86b79a", "#c98a1b"
 
 
 def box(
@@ -41,6 +45,23 @@ def text(
         f"<text x='{x:.1f}' y='{y:.1f}' font-size='{size}' fill='{fill}' text-anchor='{anchor}' "
         f"font-weight='{weight}'>{html.escape(words)}</text>"
     )
+
+
+def hexagon(
+    x: float, y: float, radius: float, *, fill: str = ENVOY[0], stroke: str = ENVOY[1]
+) -> str:
+    """An Envoy: a hexagon with its centre at `x`, `y`."""
+    side = radius * 0.87
+    points = (
+        (0, -radius),
+        (side, -radius / 2),
+        (side, radius / 2),
+        (0, radius),
+        (-side, radius / 2),
+        (-side, -radius / 2),
+    )
+    corners = " ".join(f"{x + dx:.1f},{y + dy:.1f}" for dx, dy in points)
+    return f"<polygon points='{corners}' fill='{fill}' stroke='{stroke}' stroke-width='2'/>"
 
 
 def line(x1: float, y1: float, x2: float, y2: float, *, stroke: str = LINE, dash: str = "") -> str:

@@ -34,16 +34,17 @@ def draw(found: Inventory) -> Picture:
 
 
 def _control_plane(found: Inventory, width: float) -> str:
+    middle = width / 2
     if not found.control_plane:
-        return svg.box(width / 2 - 110, 8, 220, 44, dash="4 3") + svg.text(
-            width / 2, 35, "no control plane", fill=svg.LINE
-        )
-    (first, *_rest) = found.control_plane
-    colour = svg.CONTROL if first.ready else svg.LATE
+        empty = svg.box(middle - 120, 8, 240, 46, dash="4 3")
+        return empty + svg.text(middle, 36, "no control plane", fill=svg.LINE)
+    fill, stroke = svg.CONTROL
+    if not all(member.ready for member in found.control_plane):
+        stroke = svg.LATE
     return (
-        svg.box(width / 2 - 110, 8, 220, 44, fill=colour, stroke=colour)
-        + svg.text(width / 2, 27, "istiod", fill="#fff", weight="bold")
-        + svg.text(width / 2, 43, "configuration · certificates", fill="#fff", size=11)
+        svg.box(middle - 120, 8, 240, 46, fill=fill, stroke=stroke)
+        + svg.text(middle, 28, "istiod", fill=stroke, size=14, weight="bold")
+        + svg.text(middle, 45, "configuration and certificates", fill=svg.INK, size=11)
     )
 
 
@@ -54,45 +55,39 @@ def _place(index: int) -> tuple[float, float]:
 
 def _link(index: int, width: float) -> str:
     x, y = _place(index)
-    return svg.line(width / 2, 52, x + 34, y + 30, stroke=svg.CONTROL, dash="2 4")
+    return svg.line(width / 2, 54, x + 36, y + 28, stroke=svg.CONTROL[1], dash="3 4")
 
 
 def _pod(index: int, member: Member) -> str:
     x, y = _place(index)
-    frame = svg.READY if member.ready else svg.LATE
+    fill, frame = ("#fff", svg.READY) if not member.gateway else svg.GATEWAY
     title = f"{member.app} {member.version}".strip()
-    parts = [
-        svg.box(x, y, _WIDTH, _HEIGHT, fill="#fff", stroke=frame),
-        svg.text(x + _WIDTH / 2, y + 18, svg.shorten(title, 18), fill="#222", weight="bold"),
-    ]
+    parts = [svg.box(x, y, _WIDTH, _HEIGHT, fill=fill, stroke=frame if member.ready else svg.LATE)]
     if member.proxy:
-        parts += [
-            svg.box(x + 8, y + 30, 52, 30, fill=svg.ENVOY, stroke=svg.ENVOY),
-            svg.text(x + 34, y + 49, "Envoy", fill="#fff", size=11),
-        ]
+        parts.append(svg.hexagon(x + (36 if member.containers else _WIDTH / 2), y + 32, 18))
     if member.containers:
-        left = x + (68 if member.proxy else 38)
-        parts += [
-            svg.box(left, y + 30, 52, 30, fill=svg.APP, stroke=svg.APP),
-            svg.text(left + 26, y + 49, "app", fill="#fff", size=11),
-        ]
-    parts.append(
-        svg.text(x + _WIDTH / 2, y + 77, svg.shorten(member.status, 20), fill="#555", size=11)
-    )
+        left = x + (66 if member.proxy else 39)
+        parts.append(svg.box(left, y + 17, 50, 30, fill=svg.APP[0], stroke=svg.APP[1]))
+        parts.append(svg.text(left + 25, y + 37, "app", fill=svg.APP[1], weight="bold"))
+    words = svg.shorten(title.removeprefix("istio-"), 18)
+    parts.append(svg.text(x + _WIDTH / 2, y + 66, words, fill=svg.INK, weight="bold"))
+    state = "" if member.ready else svg.shorten(member.status, 20)
+    parts.append(svg.text(x + _WIDTH / 2, y + 80, state, fill=svg.LATE, size=11))
     return "".join(parts)
 
 
 def _legend(height: float) -> str:
-    parts, x = [], float(_GAP)
-    for colour, words in (
-        (svg.ENVOY, "data plane: Envoy"),
-        (svg.APP, "application"),
-        (svg.CONTROL, "control plane"),
-    ):
-        parts.append(svg.box(x, height - 24, 12, 12, fill=colour, stroke=colour))
-        parts.append(svg.text(x + 18, height - 14, words, anchor="start", size=11))
-        x += 138
-    return "".join(parts)
+    y = height - 16
+    return "".join(
+        (
+            svg.hexagon(_GAP + 8, y - 4, 8),
+            svg.text(_GAP + 22, y, "Envoy: the data plane", anchor="start", size=11),
+            svg.box(_GAP + 158, y - 11, 14, 12, fill=svg.APP[0], stroke=svg.APP[1]),
+            svg.text(_GAP + 178, y, "application", anchor="start", size=11),
+            svg.line(_GAP + 256, y - 4, _GAP + 284, y - 4, stroke=svg.CONTROL[1], dash="3 4"),
+            svg.text(_GAP + 290, y, "configures", anchor="start", size=11),
+        )
+    )
 
 
 def _words(found: Inventory, members: list[Member]) -> str:

@@ -43,14 +43,14 @@ def _row(number: int, hop: Hop, start: float, span: float) -> str:
     entry, y = hop.entry, number * _ROW + 8
     x = _LEFT + (entry.start - start) / span * _WIDTH
     width = max(2.0, entry.duration / 1000 / span * _WIDTH)
-    colour = svg.ENVOY if entry.inbound else svg.APP
+    fill, stroke = svg.ENVOY if entry.inbound else (svg.OUT, svg.OUT)
     if entry.code >= 500:
-        colour = "#b23b3b"
+        fill = stroke = svg.FAILED
     label = f"{'in ' if entry.inbound else 'out'}  {hop.app}"
     towards = f" → {entry.towards}" if entry.towards else ""
     return (
         svg.text(_LEFT - 10, y + 14, svg.shorten(label + towards, 38), anchor="end")
-        + svg.box(x, y, width, 18, fill=colour, stroke=colour)
+        + svg.box(x, y, width, 18, fill=fill, stroke=stroke)
         + svg.text(
             x + width + 6, y + 14, f"{entry.code} · {entry.duration} ms", anchor="start", size=11
         )
@@ -64,10 +64,10 @@ def _axis(span: float, height: float) -> str:
         parts.append(svg.line(x, 0, x, height - 36, stroke=svg.FAINT))
         label = f"{span * 1000 * quarter / 4:.0f} ms"
         parts.append(svg.text(x, height - 22, label, size=10, fill=svg.LINE))
-    for x, colour, words in (
+    for x, (fill, stroke), words in (
         (_LEFT, svg.ENVOY, "coming into a pod"),
-        (_LEFT + 140, svg.APP, "going out of a pod"),
+        (_LEFT + 140, (svg.OUT, svg.OUT), "going out of a pod"),
     ):
-        parts.append(svg.box(x, height - 14, 10, 10, fill=colour, stroke=colour))
+        parts.append(svg.box(x, height - 14, 10, 10, fill=fill, stroke=stroke))
         parts.append(svg.text(x + 16, height - 5, words, anchor="start", size=11))
     return "".join(parts)
