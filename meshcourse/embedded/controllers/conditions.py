@@ -24,7 +24,7 @@ def without(conditions: Sequence[Object], type_: str) -> list[Object]:
 def put(
     conditions: Sequence[Object], type_: str, status: str, reason: str, message: str, **more: str
 ) -> list[Object]:
-    """The list with this condition; unchanged if status, reason and message are, else last in the list.
+    """The list with this condition, in its place; the same list if status, reason and message are.
 
     ``lastTransitionTime`` moves only when `status` changes.
 
@@ -36,4 +36,7 @@ def put(
     same = old is not None and old["status"] == status
     since = old["lastTransitionTime"] if old is not None and same else objects.now()
     fresh = {"type": type_, "status": status, **more, "lastTransitionTime": since}
-    return [*without(conditions, type_), fresh | {"reason": reason, "message": message}]
+    fresh |= {"reason": reason, "message": message}
+    if old is None:
+        return [*conditions, fresh]
+    return [fresh if condition is old else condition for condition in conditions]

@@ -24,11 +24,13 @@ def deadline(deployment: Object) -> int | None:
 def set_condition(
     found: list[Object], type_: str, status: str, reason: str, message: str
 ) -> list[Object]:
-    """As the deployment controller sets one: same status and reason mean no change at all."""
+    """As the deployment controller sets one: same status and reason mean no change, else it goes to the end."""
     old = conditions.find(found, type_)
     if old is not None and (old["status"], old.get("reason")) == (status, reason):
         return found
-    return conditions.put(found, type_, status, reason, message, lastUpdateTime=objects.now())
+    changed = conditions.put(found, type_, status, reason, message, lastUpdateTime=objects.now())
+    fresh = [c for c in changed if c["type"] == type_]
+    return conditions.without(changed, type_) + fresh
 
 
 def calculate(deployment: Object, new: Object | None, everyone: list[Object]) -> Object:

@@ -15,9 +15,9 @@ from tests.unit.controllers.world import World, deployment, until, worlds
 WIDGETS = Resource("example.org", "v1", "widgets", "Widget")
 
 
-@pytest.fixture(params=["fake", "real"])
-async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
-    async with worlds(request.param, tmp_path) as found:
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with worlds("real", tmp_path) as found:
         yield found
 
 

@@ -1,4 +1,4 @@
-"""Autoscalers against both APIs, with metrics made up by the test."""
+"""Autoscalers against the embedded API server, with metrics made up by the test."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ class Metered:
         return ListResult(items, "0")
 
 
-@pytest.fixture(params=["fake", "real"])
-async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
-    async with worlds(request.param, tmp_path, FAST, wrap=Metered) as found:
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with worlds("real", tmp_path, FAST, wrap=Metered) as found:
         web = deployment(replicas=2)
         web["spec"]["template"]["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "1"}}
         await found.create(refs.DEPLOYMENTS, web)

@@ -1,4 +1,4 @@
-"""Jobs and CronJobs, against both APIs."""
+"""Jobs and CronJobs, against the embedded API server."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from meshcourse.embedded.kube.objects import Object
 from tests.unit.controllers.world import World, template, until, worlds
 
 
-@pytest.fixture(params=["fake", "real"])
-async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
-    async with worlds(request.param, tmp_path) as found:
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with worlds("real", tmp_path) as found:
         yield found
 
 

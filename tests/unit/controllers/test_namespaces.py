@@ -15,9 +15,9 @@ from tests.unit.controllers.world import World, deployment, until, worlds
 CA = "-----BEGIN CERTIFICATE-----\n"
 
 
-@pytest.fixture(params=["fake", "real"])
-async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
-    async with worlds(request.param, tmp_path, Options(root_ca=CA)) as found:
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with worlds("real", tmp_path, Options(root_ca=CA)) as found:
         await found.create(refs.NAMESPACES, {"metadata": {"name": "shop"}}, None)
         await until(lambda: found.get(refs.CONFIGMAPS, "kube-root-ca.crt", "shop"))
         yield found

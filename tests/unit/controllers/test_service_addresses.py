@@ -13,9 +13,9 @@ from meshcourse.embedded.kube.objects import Object
 from tests.unit.controllers.world import World, service, until, worlds
 
 
-@pytest.fixture(params=["fake", "real"])
-async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
-    async with worlds(request.param, tmp_path, Options(addresses_per_service=True)) as found:
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with worlds("real", tmp_path, Options(addresses_per_service=True)) as found:
         yield found
 
 

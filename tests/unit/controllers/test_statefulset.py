@@ -1,4 +1,4 @@
-"""StatefulSets and DaemonSets, against both APIs."""
+"""StatefulSets and DaemonSets, against the embedded API server."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from meshcourse.embedded.kube.objects import Object
 from tests.unit.controllers.world import World, template, until, worlds
 
 
-@pytest.fixture(params=["fake", "real"])
-async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
-    async with worlds(request.param, tmp_path) as found:
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with worlds("real", tmp_path) as found:
         if found.get(refs.NODES, "node", "") is None:
             await found.create(refs.NODES, {"metadata": {"name": "node"}}, None)
         yield found
