@@ -32,6 +32,7 @@ class Scope:
     :param rules: VirtualServices bound to the mesh, in order of precedence.
     :param ports: the services (and ports) that a Sidecar imports; None means all.
     :param sidecar: the Sidecar in force.
+    :param sampling: percent of traces that clients here start, None without a tracer.
     """
 
     snapshot: Snapshot
@@ -43,6 +44,7 @@ class Scope:
     all_rules: list[VirtualService]
     ports: sidecars.Ports | None = None
     sidecar: Config | None = None
+    sampling: float | None = None
     _found: dict[str, Rule | None] = field(default_factory=dict)
 
     @property

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from meshcourse.embedded.istio import gateways, virtual_services
+from meshcourse.embedded.istio import gateways, telemetry_api, virtual_services
 from meshcourse.embedded.istio.build import (
+    labels,
     listener_gateway,
     route_gateway,
     route_http,
     route_tcp,
     secrets,
     tcp,
-    telemetry,
 )
 from meshcourse.embedded.istio.gateways import Server
 from meshcourse.embedded.istio.memo import Memo
 from meshcourse.embedded.istio.model import Json, Proxy, Resources
 from meshcourse.embedded.istio.scope import Scope
-from meshcourse.embedded.istio.translate import policy
+from meshcourse.embedded.istio.translate import observability, policy
 from meshcourse.embedded.istio.virtual_services import VirtualService
 
 
@@ -30,6 +30,7 @@ class Gateway:
         self._scope = scope
         self._proxy = proxy
         self._memo = memo
+        self._reporting = observability.build(scope, proxy, telemetry_api.CLIENT, memo)
         self._rules: dict[str, list[VirtualService]] = {}
 
     def build(self) -> Resources:
@@ -38,7 +39,8 @@ class Gateway:
         configs = gateways.select(snapshot, self._proxy)
         found = gateways.merge(configs, self._proxy, snapshot)
         listeners = (
-            listener_gateway.build(self._proxy, one, snapshot.mesh, self._chains) for one in found
+            listener_gateway.build(self._proxy, one, snapshot.mesh, self._reporting, self._chains)
+            for one in found
         )
         security = policy.build(self._scope, self._proxy, self._memo)
         servers = [server for one in found for server in one.servers]
@@ -72,6 +74,7 @@ class Gateway:
             service=self._scope.service,
             rule=self._scope.destination_rule,
             tls=server.tls is not None,
+            sampling=self._reporting.sampling,
         )
 
     def _routes_of(self, rule: VirtualService, server: Server) -> list[Json]:
@@ -80,8 +83,8 @@ class Gateway:
         looked_up = (*services, *(self._scope.destination_rule(host) for host in found))
         context = self._context(server)
         return self._memo.get(
-            ("gateway-routes", self._proxy.namespace, server.gateway, server.port, rule),
-            (self._scope.mesh, self._proxy.workload, *looked_up),
+            ("gateway-routes", self._proxy.id, server.gateway, server.port, rule),
+            (self._reporting, self._scope.mesh, self._proxy.workload, *looked_up),
             lambda: route_http.routes(rule, context),
         )
 
@@ -89,38 +92,38 @@ class Gateway:
         """Filter chains of a server that routes connections (TCP, or TLS by server name)."""
         context = self._context(server)
         if server.is_tls and not server.terminates_tls:
-            return list(_passthrough(self._rules_of(server), server, context))
+            return self._passthrough(server, context)
         for rule in self._rules_of(server):
             if not gateways.common_hosts(server.hosts_for(rule.namespace), rule.hosts):
                 continue
             for route in rule.tcp:
                 if route_tcp.applies(route, context, ()):
-                    return [(server.sni(), [_proxy(route, context)])]
+                    return [(server.sni(), [self._tcp(route, context)])]
         return []
 
+    def _tcp(self, route: Mapping[str, Any], context: route_http.Context) -> Json:
+        target = route_tcp.targets(route, context)
+        return tcp.proxy(f"outbound|{context.port}||", target, labels.source(), self._reporting)
 
-def _proxy(route: Mapping[str, Any], context: route_http.Context) -> Json:
-    target = route_tcp.targets(route, context)
-    labels = telemetry.source_labels()
-    return tcp.proxy(f"outbound|{context.port}||", target, labels, context.mesh)
+    def _passthrough(
+        self, server: Server, context: route_http.Context
+    ) -> list[tuple[Sequence[str], list[Json]]]:
+        """One chain per ``sniHosts``; names that an older rule took are left out."""
+        result: list[tuple[Sequence[str], list[Json]]] = []
+        taken: set[str] = set()
+        for route, match in self._tls_matches(server):
+            names = [one for one in match.get("sniHosts") or [] if one not in taken]
+            if names and route_tcp.applies({"match": [match]}, context, names):
+                taken.update(names)
+                result.append((names, [self._tcp(route, context)]))
+        return result
 
-
-def _passthrough(
-    rules: Sequence[VirtualService], server: Server, context: route_http.Context
-) -> list[tuple[Sequence[str], list[Json]]]:
-    """One chain per ``sniHosts``; names that an older rule took are left out."""
-    result: list[tuple[Sequence[str], list[Json]]] = []
-    taken: set[str] = set()
-    for rule in rules:
-        if not gateways.common_hosts(server.hosts_for(rule.namespace), rule.hosts):
-            continue
-        for route in rule.tls:
-            for match in route.get("match") or []:
-                names = [one for one in match.get("sniHosts") or [] if one not in taken]
-                if names and route_tcp.applies({"match": [match]}, context, names):
-                    taken.update(names)
-                    result.append((names, [_proxy(route, context)]))
-    return result
+    def _tls_matches(self, server: Server) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+        for rule in self._rules_of(server):
+            if gateways.common_hosts(server.hosts_for(rule.namespace), rule.hosts):
+                for route in rule.tls:
+                    for match in route.get("match") or []:
+                        yield route, match
 
 
 def _by_route(servers: Sequence[Server]) -> dict[str, list[Server]]:

@@ -160,7 +160,7 @@ class Outbound:
             return route_outbound.of_service(service, port, domains, routes)
 
         return self._memo.get(
-            ("virtual-host", self._key, service.hostname, port.number),
+            ("virtual-host", self._key, service.hostname, port.number, scope.sampling),
             (service, rule, own, mesh, *dependencies),
             make,
         )
@@ -181,7 +181,7 @@ class Outbound:
             return routes
         own = self._scope.destination_rule(service.hostname)
         hashing = destination_rules.consistent_hash(own, port.number)
-        return route_outbound.default_routes(service, port, self._scope.mesh, hashing)
+        return route_outbound.default_routes(service, port, context, hashing)
 
     def _context(self, port: int) -> route_http.Context:
         scope = self._scope
@@ -193,6 +193,7 @@ class Outbound:
             namespace=scope.namespace,
             service=scope.service,
             rule=scope.destination_rule,
+            sampling=scope.sampling,
         )
 
     def _of_unknown_host(self, host: str, rule: VirtualService) -> Json | None:
@@ -206,7 +207,7 @@ class Outbound:
             return [named] if routes else []
 
         found = self._memo.get(
-            ("unknown-host", self._key, host),
+            ("unknown-host", self._key, host, self._scope.sampling),
             (rule, self._scope.mesh, *self._dependencies(rule)),
             make,
         )

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from meshcourse.embedded.istio import inbound, peer_authentication
+from meshcourse.embedded.istio import inbound, peer_authentication, telemetry_api
 from meshcourse.embedded.istio.build import (
     cluster_inbound,
     listener_inbound,
     listener_outbound,
     route_inbound,
 )
-from meshcourse.embedded.istio.build.listener_inbound import InboundPort
+from meshcourse.embedded.istio.build.listener_inbound import Inbound, InboundPort
 from meshcourse.embedded.istio.memo import Memo
 from meshcourse.embedded.istio.model import Json, Proxy, Resources, Snapshot
 from meshcourse.embedded.istio.scope import Scope
-from meshcourse.embedded.istio.translate import policy
+from meshcourse.embedded.istio.translate import observability, policy
 from meshcourse.embedded.istio.translate.policy import Policy
 from meshcourse.embedded.kube import refs
 
@@ -22,15 +22,17 @@ def build(scope: Scope, proxy: Proxy, memo: Memo) -> Resources:
     """The sidecar's own resources."""
     snapshot = scope.snapshot
     security = policy.build(scope, proxy, memo)
+    client = observability.build(scope, proxy, telemetry_api.CLIENT, memo)
+    server = observability.build(scope, proxy, telemetry_api.SERVER, memo)
     found = inbound.targets(snapshot, proxy)
     ports = [_port(snapshot, proxy, target) for target in found]
     mesh, workload = snapshot.mesh, proxy.workload
     listeners: list[Json] = memo.get(
         ("sidecar-listeners", proxy.id, tuple(ports)),
-        (workload, mesh, security),
+        (workload, mesh, security, client, server),
         lambda: [
-            *listener_outbound.build(proxy, mesh),
-            *listener_inbound.build(proxy, ports, mesh, security.network),
+            *listener_outbound.build(proxy, mesh, client),
+            *listener_inbound.build(proxy, ports, Inbound(mesh, server, security.network)),
         ],
     )
     clusters: list[Json] = memo.get(
@@ -42,7 +44,8 @@ def build(scope: Scope, proxy: Proxy, memo: Memo) -> Resources:
         ],
     )
     routes = [
-        _route(target, port, security, memo) for target, port in zip(found, ports, strict=True)
+        _route(target, port, security, server.sampling, memo)
+        for target, port in zip(found, ports, strict=True)
     ]
     return Resources(
         clusters=_by_name(clusters),
@@ -63,11 +66,19 @@ def _port(snapshot: Snapshot, proxy: Proxy, target: inbound.Target) -> InboundPo
     return InboundPort(target.number, target.protocol, mode)
 
 
-def _route(target: inbound.Target, port: InboundPort, security: Policy, memo: Memo) -> Json | None:
+def _route(
+    target: inbound.Target,
+    port: InboundPort,
+    security: Policy,
+    sampling: float | None,
+    memo: Memo,
+) -> Json | None:
     if not target.protocol.http:
         return None
     return memo.get(
-        ("inbound-route", port, target.service, id(security)),
+        ("inbound-route", port, target.service, id(security), sampling),
         (security,),
-        lambda: route_inbound.build(port, target.service, target.service_port, security.per_route),
+        lambda: route_inbound.build(
+            port, target.service, target.service_port, security.per_route, sampling
+        ),
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from meshcourse.embedded.istio import model
+from meshcourse.embedded.istio import model, telemetry_api
 from meshcourse.embedded.istio.memo import Memo
 from meshcourse.embedded.istio.scope import Scope
-from meshcourse.embedded.istio.translate import gateway, outbound, sidecar, world
+from meshcourse.embedded.istio.translate import gateway, observability, outbound, sidecar, world
 from meshcourse.embedded.istio.translate.outbound import Shared
 from meshcourse.embedded.istio.translate.world import World
 
@@ -52,6 +52,8 @@ class Translator:
         key = world.scope_key(found, proxy)
         if key not in self._scopes:
             scope = world.scope_of(found, proxy)
+            reporting = observability.build(scope, proxy, telemetry_api.CLIENT, self._memo)
+            scope.sampling = reporting.sampling
             builder = outbound.Outbound(scope, key, self._memo)
             is_sidecar = proxy.kind is model.ProxyKind.SIDECAR
             self._scopes[key] = scope, builder.build(sidecar=is_sidecar)

@@ -11,6 +11,7 @@ from meshcourse.embedded.istio import (
     destination_rules,
     scope,
     sidecars,
+    telemetry_api,
     virtual_services,
     visibility,
 )
@@ -85,7 +86,17 @@ def _merged(
 def scope_key(world: World, proxy: Proxy) -> tuple[object, ...]:
     """Proxies with equal keys share outbound configuration."""
     labels = sorted(relevant_labels(world, proxy).items())
-    return (proxy.kind, proxy.namespace, sidecar_of(world, proxy), *labels)
+    traced = telemetry_of(world, proxy)
+    return (proxy.kind, proxy.namespace, sidecar_of(world, proxy), traced, *labels)
+
+
+def telemetry_of(world: World, proxy: Proxy) -> tuple[Config, ...]:
+    """The Telemetry resources about tracing, whose sampling outbound routes carry."""
+    snapshot = world.snapshot
+    found = telemetry_api.in_force(
+        snapshot.of_kind(refs.TELEMETRIES), proxy.workload, snapshot.mesh.root_namespace
+    )
+    return tuple(one for one in found if one.spec.get("tracing"))
 
 
 def sidecar_of(world: World, proxy: Proxy) -> Config | None:
