@@ -55,8 +55,16 @@ class ServiceAllocator:
     def allocate(self, service: Object, old: Object | None) -> None:
         """Fill in cluster IP and node ports, in place.
 
-        :raises ApiError: 422 if an address or port asked for is taken or out of range.
+        :raises ApiError: 422 if an address or port asked for is taken or out of range; nothing is taken then.
         """
+        before = set(self._taken_ips), set(self._taken_ports)
+        try:
+            self._allocate(service, old)
+        except BaseException:
+            self._taken_ips, self._taken_ports = before
+            raise
+
+    def _allocate(self, service: Object, old: Object | None) -> None:
         spec = service["spec"]
         kept = {**old["spec"]} if old else {}
         self._allocate_ip(service, spec, _ips(old) if old else set())

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from meshcourse.embedded.apiserver.local import LocalClient
+from meshcourse.embedded.apiserver.server import Server
 from meshcourse.embedded.client.http import HttpClient
 from meshcourse.embedded.kube import objects, refs
 from meshcourse.embedded.kube.status import ApiError
@@ -257,6 +258,20 @@ async def test_addresses_and_ports_asked_for(client: LocalClient) -> None:
         await client.create(refs.SERVICES, service("b", type="NodePort", ports=ports))
     await client.delete(refs.SERVICES, "a", "default")
     await client.create(refs.SERVICES, service("b", clusterIP="127.99.200.50"))
+
+
+async def test_a_refused_service_takes_nothing(client: LocalClient, server: Server) -> None:
+    services = server.core.services
+    before = set(services._taken_ips), set(services._taken_ports)
+    bad = [{"port": 80, "name": "a"}, {"port": 81, "name": "b", "nodePort": 5}]
+    for wanted in (
+        service("x", type="NodePort", ports=bad),
+        service("Bad_Name"),
+        service("x", ports=[]),
+    ):
+        with pytest.raises(ApiError):
+            await client.create(refs.SERVICES, wanted)
+    assert (services._taken_ips, services._taken_ports) == before
 
 
 async def test_headless_services_get_no_address(client: LocalClient) -> None:

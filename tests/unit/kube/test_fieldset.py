@@ -32,6 +32,11 @@ def test_paths_in_messages() -> None:
     assert fieldset.text(("f:finalizers", 'v:"x"')) == '.finalizers[="x"]'
 
 
+def test_records_that_clients_have_spoilt() -> None:
+    assert fieldset.from_v1({"f:a": "x", "f:b": None}) == {("f:a",), ("f:b",)}
+    assert fieldset.text(("f:a", "k:oops", "k:1")) == ".a[oops][1]"
+
+
 def found(value: Any) -> Any:
     return fieldset.to_v1(typed.field_set(value, OBJECT))
 

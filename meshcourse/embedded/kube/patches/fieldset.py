@@ -38,7 +38,7 @@ def _paths(node: Object, path: Path) -> Iterator[Path]:
         if element == _ITSELF:
             yield path
         else:
-            yield from _paths(below or {}, (*path, element))
+            yield from _paths(below if isinstance(below, dict) else {}, (*path, element))
 
 
 def to_v1(fields: Iterable[Path]) -> Object:
@@ -73,5 +73,8 @@ def _element(element: str) -> str:
         return f".{rest}"
     if kind == "v:":
         return f"[={rest}]"
-    keys = orjson.loads(rest)
-    return "[" + ",".join(f"{key}={compact(value)}" for key, value in keys.items()) + "]"
+    try:
+        keys = orjson.loads(rest).items()
+    except (orjson.JSONDecodeError, AttributeError):
+        return f"[{rest}]"  # clients may write anything into this record
+    return "[" + ",".join(f"{key}={compact(value)}" for key, value in keys) + "]"
