@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from meshcourse.embedded.addons.grafana import dashboards, frames
 from meshcourse.embedded.addons.prometheus import tsdb
 from meshcourse.embedded.addons.prometheus.promql import engine
 from meshcourse.embedded.addons.prometheus.promql.values import QueryError
@@ -196,6 +197,34 @@ def test_every_dashboard_query(referee: Referee, ours: tsdb.Database, query: str
     assert isinstance(answer, dict), answer
     assert answer, "the samples give this query nothing to compare"
     assert difference(mine(ours, query, *window, old=referee.version < 3), answer) == ""
+
+
+def dashboard_expressions() -> list[str]:
+    """Every query of every dashboard, for all services and workloads."""
+    every = {
+        "service": [".*"],
+        "namespace": [".*"],
+        "workload": [".*"],
+        "qrep": ["destination", "source"],
+    }
+    found = {
+        frames.substituted(target["expr"], every)
+        for board in dashboards.ALL.values()
+        for panel in board["panels"]
+        for target in panel.get("targets", [])
+    }
+    return sorted(found)
+
+
+def test_our_own_dashboards(referee: Referee, ours: tsdb.Database) -> None:
+    window = (cases.START + 77, END, 30_000)
+    with_data = 0
+    for query in dashboard_expressions():
+        answer = theirs(referee, query, *window)
+        assert isinstance(answer, dict), f"{query}: {answer}"
+        assert difference(mine(ours, query, *window, old=referee.version < 3), answer) == "", query
+        with_data += bool(answer)
+    assert with_data >= 25  # the samples have no TCP and no control plane
 
 
 def test_generated_queries(referee: Referee, ours: tsdb.Database) -> None:

@@ -15,5 +15,6 @@ _HERE: Final = "meshcourse.embedded.addons"
 IMAGES: Final[dict[str, str]] = {
     "prom/prometheus": f"{_HERE}.prometheus.main:main",
     "jaegertracing/jaeger": f"{_HERE}.jaeger.main:main",
+    "grafana/grafana": f"{_HERE}.grafana.main:main",
     "jaegertracing/all-in-one": f"{_HERE}.jaeger.main:main",
 }
