@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from meshcourse.embedded.istioctl import context
 from meshcourse.errors import MeshcourseError
 
-_COMMANDS = ("install",)
+_COMMANDS = ("install", "uninstall", "version", "kube_inject", "proxy_status", "proxy_config")
 
 
 def main(argv: Sequence[str]) -> int:

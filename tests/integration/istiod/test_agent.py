@@ -127,6 +127,7 @@ async def test_envoy_never_outlives_its_agent(tmp_path: Path) -> None:
         envoy = child_of(mesh.agents["web"].pid)
         mesh.agents["web"].kill()
         await until(lambda: not alive(envoy), 2.0)
+        await until(lambda: mesh.connection("web") is None, 2.0)
 
 
 def child_of(pid: int) -> int:

@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 from meshcourse.embedded.istiod.inject import application, overlay, owner, proxy, values, volumes
+from meshcourse.embedded.istiod.inject.owner import Owner
 from meshcourse.embedded.istiod.inject.proxy import INIT, PROXY, Context
 from meshcourse.embedded.istiod.inject.values import Values
 from meshcourse.embedded.kube import objects
@@ -26,9 +27,10 @@ class InjectionError(MeshcourseError):
     """A pod that cannot be injected; the webhook refuses it with this message."""
 
 
-def inject(pod: Object, namespace: str, settings: Values) -> Object:
+def inject(pod: Object, namespace: str, settings: Values, workload: Owner | None = None) -> Object:
     """The pod with its proxy. Injecting twice changes nothing further.
 
+    :param workload: what the pod belongs to, if that cannot be seen from the pod (a template).
     :raises InjectionError: for annotations that make no sense.
     """
     pod = _without_proxy(pod)
@@ -40,7 +42,7 @@ def inject(pod: Object, namespace: str, settings: Values) -> Object:
         )
     try:
         config = values.proxy_config(settings, objects.annotations_of(pod))
-        context = Context(pod, namespace, owner.of(pod), settings, config)
+        context = Context(pod, namespace, workload or owner.of(pod), settings, config)
         added = _TEMPLATES[template](context)
     except ValueError as error:
         raise InjectionError(f"failed to run injection template: {error}") from error

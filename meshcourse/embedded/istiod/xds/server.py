@@ -25,6 +25,17 @@ from meshcourse.embedded.istiod.xds.delivery import Request, Timing
 log = logging.getLogger("ads")
 
 SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
+_OPTIONS = (
+    ("grpc.max_send_message_length", 64 << 20),
+    ("grpc.so_reuseport", 0),
+    # Proxies ping every 30 s to notice a dead istiod; gRPC would take that for abuse and hang up.
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.http2.max_ping_strikes", 0),
+    ("grpc.keepalive_permit_without_calls", 1),
+    # And we ping, to notice dead proxies.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+)
 #: Told when a proxy came (True) or went (False).
 OnChange = Callable[[Connection, bool], None]
 
@@ -49,8 +60,7 @@ class AdsServer:
 
         :raises RuntimeError: if the address cannot be had.
         """
-        options = [("grpc.max_send_message_length", 64 << 20), ("grpc.so_reuseport", 0)]
-        self._server = grpc.aio.server(options=options)
+        self._server = grpc.aio.server(options=_OPTIONS)
         handler = grpc.stream_stream_rpc_method_handler(
             self._stream, request_deserializer=discovery_pb2.DiscoveryRequest.FromString
         )
@@ -77,11 +87,12 @@ class AdsServer:
                     sender = asyncio.create_task(_send(connection, context))
                 connection.receive(_request(message))
         finally:
+            # No await before this is done: gRPC may cancel us here a second time.
+            if connection is not None:
+                self._close(connection)
             if sender is not None:
                 sender.cancel()
                 await asyncio.gather(sender, return_exceptions=True)
-            if connection is not None:
-                self._close(connection)
 
     async def _open(self, message: Any, context: Any) -> Connection:
         try:
