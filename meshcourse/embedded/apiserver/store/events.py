@@ -58,7 +58,9 @@ class Subscription:
         """All queued events, at least one; ``[]`` after `timeout` seconds; None at the end."""
         if not self._events and not self._ended:
             try:
-                await asyncio.wait_for(self._wakeup.wait(), timeout)
+                # Not wait_for, which on Python 3.11 may swallow a cancellation that comes together with an event.
+                async with asyncio.timeout(timeout):
+                    await self._wakeup.wait()
             except TimeoutError:
                 return []
         if not self._events:
