@@ -19,6 +19,8 @@ def add(
     """Make a program of yours an image: meshcourse image add mine/hello -- python3 hello.py"""
     from meshcourse.cluster import embedded
 
+    if command[0] == "--":  # it comes through, because options end with the image's name
+        command = command[1:]
     path = embedded.Embedded(name).add_image(image, command)
     typer.echo(f"image {path} runs: {' '.join(command)}")
 
