@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import ssl
 from pathlib import Path
@@ -164,7 +163,6 @@ class Server:
         if core is None:
             return
         core.store.end_watches()
-        await asyncio.sleep(0)  # let watchers write their last chunk
         if self._runner:
             await self._runner.cleanup()
             self._runner = None
