@@ -44,6 +44,7 @@ class Live:
     stack: contextlib.AsyncExitStack
     pods: dict[str, Key] = field(default_factory=dict)
     seen: list[tuple[str, dict[str, str], str]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
 
     async def pod(
         self, app: str, version: str = "v1", *, port: int = 9080, tcp: bool = False, **more: Any
@@ -91,6 +92,8 @@ class Live:
         async def echo(request: web.Request) -> web.Response:
             headers = {key.lower(): value for key, value in request.headers.items()}
             self.seen.append((pod, headers, request.path_qs))
+            if data := await request.read():
+                self.bodies.append(data)
             wanted = headers.get("x-answer", "200")
             body = {
                 "pod": pod,
@@ -207,7 +210,11 @@ async def running(folder: Path, network: str) -> AsyncIterator[Live]:
     async with (
         control.running(folder, Timing(grace=0.02)) as plane,
         contextlib.AsyncExitStack() as stack,
-        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(20)) as session,
+        aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(20),
+            # A kept connection would stay with the listener that it was made to.
+            connector=aiohttp.TCPConnector(force_close=True),
+        ) as session,
     ):
         yield Live(Mesh(network), plane, session, stack)
 
