@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from meshcourse.cluster.cluster import Cluster
-from meshcourse.cluster.components import bookinfo, istio
+from meshcourse.cluster.components import addons, bookinfo, istio
 from meshcourse.cluster.errors import ClusterError
 from meshcourse.cluster.progress import Progress
 
@@ -34,6 +34,9 @@ class Component:
 REGISTRY: dict[str, Component] = {
     "istio": Component((), istio.start, istio.remove),
     "bookinfo": Component(("istio",), bookinfo.start, bookinfo.remove),
+    "prometheus": Component(("istio",), addons.starter("prometheus"), addons.remover("prometheus")),
+    "grafana": Component(("prometheus",), addons.starter("grafana"), addons.remover("grafana")),
+    "jaeger": Component(("istio",), addons.starter("jaeger"), addons.remover("jaeger")),
 }
 
 
