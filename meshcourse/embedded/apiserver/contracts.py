@@ -39,6 +39,9 @@ class Schema(Protocol):
         """Fill in the defaults of the kind, in place."""
         ...
 
-    def validate(self, obj: Object) -> list[Cause]:
-        """What the schema itself finds wrong (custom resources: types, enums, required, patterns …)."""
+    def validate(self, obj: Object, old: Object | None = None) -> list[Cause]:
+        """What the schema itself finds wrong (custom resources: types, enums, patterns, rules in CEL …).
+
+        :param old: the object that `obj` is to replace, for rules about transitions.
+        """
         ...

@@ -49,7 +49,7 @@ def validate(kind: Kind, obj: Object, old: Object | None) -> list[Cause]:
     """Everything that is wrong with `obj` (as a successor of `old`)."""
     from meshcourse.embedded.apiserver import validation
 
-    return [*schema(kind).validate(obj), *validation.validate(kind.resource, obj, old)]
+    return [*schema(kind).validate(obj, old), *validation.validate(kind.resource, obj, old)]
 
 
 def table(kind: Kind, found: list[Object], meta: Object, include: Include) -> Object:

@@ -64,7 +64,7 @@ class BuiltinSchema:
 
         defaults.apply(self._resource, obj)
 
-    def validate(self, obj: Object) -> list[Cause]:
+    def validate(self, obj: Object, old: Object | None = None) -> list[Cause]:
         return []
 
 

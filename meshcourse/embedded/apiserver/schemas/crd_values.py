@@ -7,11 +7,9 @@ by hand because the words are the point: a JSON-schema library is the referee in
 from __future__ import annotations
 
 import json
-import re
-from functools import lru_cache
 from typing import Any
 
-from meshcourse.embedded.apiserver.schemas import formats
+from meshcourse.embedded.apiserver.schemas import formats, patterns
 from meshcourse.embedded.apiserver.schemas.report import Report
 
 Schema = dict[str, Any]
@@ -94,21 +92,12 @@ def _string(report: Report, value: str, schema: Schema, path: str) -> None:
     if least is not None and len(value) < least:
         _wrong(report, path, value, f"should be at least {least} chars long")
     pattern = schema.get("pattern")
-    if pattern and not _regex(pattern).search(value):
+    if pattern and not patterns.found(pattern, value):
         _wrong(report, path, value, f"should match '{pattern}'")
     name = schema.get("format")
     if name and not formats.valid(value, name):
         detail = f"{_body(path)} must be of type {name}: {json.dumps(value)}"
         report.type_invalid(_field(path), value, detail)
-
-
-@lru_cache(maxsize=1024)
-def _regex(pattern: str) -> re.Pattern[str]:
-    """Go's syntax as Python's: ``\\z`` and named groups differ, and ``$`` must not match before a line end."""
-    try:
-        return re.compile(re.sub(r"(?<!\\)\$", r"\\Z", pattern.replace(r"\z", r"\Z")))
-    except re.error:
-        return re.compile("")
 
 
 def _number(report: Report, value: float, schema: Schema, path: str) -> None:

@@ -6,7 +6,14 @@ import functools
 from typing import Any
 
 from meshcourse.embedded.apiserver.contracts import FieldValidation
-from meshcourse.embedded.apiserver.schemas import builtin, crd_values, decode, node, structural
+from meshcourse.embedded.apiserver.schemas import (
+    builtin,
+    crd_rules,
+    crd_values,
+    decode,
+    node,
+    structural,
+)
 from meshcourse.embedded.apiserver.schemas.report import Report
 from meshcourse.embedded.apiserver.schemas.structural import Structural
 from meshcourse.embedded.kube import objects
@@ -55,9 +62,11 @@ class CustomSchema:
     def default(self, obj: Object) -> None:
         structural.fill_defaults(obj, self._node)
 
-    def validate(self, obj: Object) -> list[Cause]:
+    def validate(self, obj: Object, old: Object | None = None) -> list[Cause]:
+        """Types and the like first, then rules in CEL (those about ``oldSelf`` only with `old`)."""
         report = Report()
         crd_values.check(report, obj, self._node.raw)
+        crd_rules.check(report, obj, old, self._node)
         return report.causes
 
 

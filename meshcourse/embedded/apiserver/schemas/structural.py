@@ -60,10 +60,11 @@ class Structural:
         items = raw.get("items")
         self.element = Structural(items) if isinstance(items, dict) else None
         self.has_defaults: bool = self.default is not None or any(
-            child.has_defaults for child in self._children()
+            child.has_defaults for child in self.children()
         )
 
-    def _children(self) -> list[Structural]:
+    def children(self) -> list[Structural]:
+        """The nodes right below this one."""
         found = list(self.properties.values())
         found += [child for child in (self.additional, self.element) if child is not None]
         return found

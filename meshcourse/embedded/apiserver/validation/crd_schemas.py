@@ -1,6 +1,6 @@
 """Whether a CRD's schema is structural. Source: apiextensions' schema validation ("structural schemas").
 
-CEL rules (``x-kubernetes-validations``) are checked for form here and evaluated by `schemas.cel`.
+CEL rules (``x-kubernetes-validations``) are checked for form here and evaluated by `schemas.crd_rules`.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from meshcourse.embedded.apiserver.schemas import crd_rules, patterns
 from meshcourse.embedded.apiserver.schemas.report import Report
 
 Schema = dict[str, Any]
@@ -194,6 +195,8 @@ def _rules(report: Report, schema: Schema, path: str) -> None:
             report.required(
                 f"{here}.message", "message must be specified if rule contains line breaks"
             )
+        elif problem := crd_rules.syntax_problem(rule["rule"]):
+            report.invalid(f"{here}.rule", rule, f"compilation failed: {problem}")
         if "\n" in (rule.get("message") or ""):
             report.invalid(f"{here}.message", rule["message"], "must not contain line breaks")
 
@@ -202,8 +205,10 @@ def _pattern(report: Report, schema: Schema, path: str) -> None:
     pattern = schema.get("pattern")
     if pattern:
         try:
-            re.compile(pattern.replace(r"\z", r"\Z"))
+            patterns.compile_pattern(pattern)
         except re.error as error:
+            if "bad escape \\p" in str(error).lower():
+                return  # a Unicode class: RE2 knows it, Python does not
             text = f"must be a valid regular expression, but isn't: {error}"
             report.invalid(f"{path}.pattern", pattern, text)
 
