@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from meshcourse.embedded.istiod.xds import types
+from meshcourse.embedded.istiod.xds import encode, types
 from meshcourse.embedded.istiod.xds.delivery import Delivery, Request, Timing
 from tests.unit.istiod.envoy_model import EnvoyModel, target
 
@@ -27,6 +27,22 @@ def test_a_new_proxy_gets_everything_in_order() -> None:
     assert model.active == {"a", "b"}
     assert model.routes == {"http": frozenset({"a", "b"})}
     assert model.delivery.all_synced()
+
+
+def test_a_proxy_that_comes_back_is_never_told_of_a_part_of_its_listeners() -> None:
+    """After a restart of istiod nothing is acknowledged yet, but the proxy has it all: what is left out, it drops."""
+    resource = {"route": {"cluster": "a"}}
+    inbound = encode.encoded(types.LDS, "inbound", resource, b"inbound")
+    plain = target({"a": ""}, {"http": ["a"]})
+    both = {**plain.resources[types.LDS], "inbound": inbound}
+    delivery = Delivery(Timing(grace=0.5, patience=5.0))
+    delivery.retarget(encode.Target({**plain.resources, types.LDS: both}, "1"))
+    for type_url in (types.CDS, types.LDS):
+        delivery.receive(Request(type_url))
+    assert [types.short(one.type_url) for one in delivery.take(0.0)] == ["CDS"]
+    assert delivery.deadline() == 5.0
+    (listeners,) = delivery.take(5.0)
+    assert {one.name for one in listeners.resources} == {"http", "inbound"}
 
 
 def test_nothing_is_sent_before_there_is_a_target() -> None:

@@ -123,10 +123,14 @@ class Delivery:
 
     def _choose(self, channel: Channel, want: Mapping[str, Encoded], now: float) -> Held | None:
         """What the next response of a type consists of; None if there is nothing to say."""
-        names = channel.changed(want)
+        names = wanted = channel.changed(want)
         if channel.type_url in _REFERRING:
             names = self._permitted(channel.type_url, names, want, now)
         first = channel.whole and not channel.nonce
+        if first and len(names) < len(wanted):
+            return (
+                None  # a proxy that comes back after our restart would drop the listeners left out
+            )
         if not names and not first:
             return None
         if channel.whole:
