@@ -149,7 +149,7 @@ class Cluster:
         selector: str = "",
         timeout: float = 120.0,
         progress: Progress | None = None,
-    ) -> float:
+    ) -> waiting.Seconds:
         """Wait until things are ready, showing what is still missing; returns the seconds.
 
         :param names: ``deployment/reviews-v1``, ``pod/x``, ``service/x`` …; without any: every Deployment and pod of

@@ -66,6 +66,10 @@ class Progress:
             self._drawn = time.monotonic()
             self._sink.live(f"… {self._title}{': ' if text and self._title else ''}{text}")
 
+    def clear(self) -> None:
+        """Nothing is being done any more: the live line goes away."""
+        self._sink.live("")
+
     def say(self, text: str) -> None:
         """A line that stays, for what is worth keeping whatever happens next."""
         self._sink.line(text)

@@ -18,6 +18,13 @@ from meshcourse.cluster.rest import Rest
 Condition = Callable[[], Sequence[str]]
 
 
+class Seconds(float):
+    """How long it took; a number that shows its unit."""
+
+    def __repr__(self) -> str:
+        return f"{float(self):.1f} s"
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How patiently to wait, in seconds.
@@ -38,8 +45,8 @@ def until(
     *,
     pace: Pace | None = None,
     explain: Callable[[], Sequence[str]] = tuple,
-) -> float:
-    """Wait until nothing is missing; returns the seconds it took.
+) -> Seconds:
+    """Wait until nothing is missing; returns how long that took.
 
     :param explain: what may be the reason, asked when nothing has changed for a while.
     :raises WaitError: at the deadline, with what was missing last and the explanation.
@@ -64,7 +71,7 @@ def until(
                 raise _timeout(title, pace.timeout, left, explain())
             progress.note("; ".join(left))
             time.sleep(pace.poll)
-    return time.monotonic() - started
+    return Seconds(time.monotonic() - started)
 
 
 def workloads(rest: Rest, namespace: str, selector: str = "") -> Condition:

@@ -52,7 +52,7 @@ def run(notebook: Path, out: Path, *, progress_bar: bool = True) -> Outcome:
     except Exception as problem:  # a dead kernel, a cell that hung: the other notebooks still run
         error = f"{type(problem).__name__}: {problem}"
     if target.exists():
-        _write_html(target, out / "html" / f"{notebook.stem}.html")
+        _write_html(target, notebook.parent, out / "html" / f"{notebook.stem}.html")
     return Outcome(notebook.stem, time.monotonic() - started, error)
 
 
@@ -92,12 +92,16 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if any(outcome.error for outcome in outcomes) else 0
 
 
-def _write_html(notebook: Path, target: Path) -> None:
+def _write_html(executed: Path, folder: Path, target: Path) -> None:
+    """One page with everything in it; pictures are looked up beside the original notebook."""
+    import nbformat
     from nbconvert import HTMLExporter
 
     exporter = HTMLExporter(embed_images=True)
     exporter.require_js_url = exporter.mathjax_url = ""  # offline: nothing is fetched
-    body, _resources = exporter.from_filename(str(notebook))
+    notebook = nbformat.read(executed, as_version=4)
+    where = {"metadata": {"path": str(folder), "name": executed.stem}}
+    body, _resources = exporter.from_notebook_node(notebook, resources=where)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(body, encoding="utf-8")
 

@@ -94,6 +94,7 @@ def run(
         steps.append(Step(item.action, _settle(item, cluster, pause, patience)))
         if not steps[-1].finding.ok:
             break
+    shown.clear()
     return Report(lab.slug, tuple(steps), len(found) - len(steps))
 
 

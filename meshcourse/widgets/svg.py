@@ -52,14 +52,8 @@ def hexagon(
 ) -> str:
     """An Envoy: a hexagon with its centre at `x`, `y`."""
     side = radius * 0.87
-    points = (
-        (0, -radius),
-        (side, -radius / 2),
-        (side, radius / 2),
-        (0, radius),
-        (-side, radius / 2),
-        (-side, -radius / 2),
-    )
+    right = [(0.0, -radius), (side, -radius / 2), (side, radius / 2)]
+    points = right + [(-dx, -dy) for dx, dy in right]
     corners = " ".join(f"{x + dx:.1f},{y + dy:.1f}" for dx, dy in points)
     return f"<polygon points='{corners}' fill='{fill}' stroke='{stroke}' stroke-width='2'/>"
 

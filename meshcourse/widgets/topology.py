@@ -6,8 +6,8 @@ from meshcourse.observe.inventory import Inventory, Member
 from meshcourse.widgets import svg
 from meshcourse.widgets.picture import Picture
 
-_WIDTH, _HEIGHT, _GAP, _PER_ROW = 128, 86, 16, 6
-_TOP = 96
+_WIDTH, _HEIGHT, _GAP, _PER_ROW = 128, 86, 20, 6
+_TOP = 84
 
 
 def draw(found: Inventory) -> Picture:
@@ -19,9 +19,7 @@ def draw(found: Inventory) -> Picture:
     width = max(width, 420)
     height = _TOP + rows * (_HEIGHT + _GAP) + 44
     parts = [_control_plane(found, width)]
-    parts += [
-        _link(i, width) for i, member in enumerate(members) if member.proxy and found.control_plane
-    ]
+    parts.append(_links(found, members, width))
     parts += [_pod(i, member) for i, member in enumerate(members)]
     if not members:
         parts.append(
@@ -53,9 +51,27 @@ def _place(index: int) -> tuple[float, float]:
     return _GAP + column * (_WIDTH + _GAP), _TOP + row * (_HEIGHT + _GAP)
 
 
-def _link(index: int, width: float) -> str:
-    x, y = _place(index)
-    return svg.line(width / 2, 54, x + 36, y + 28, stroke=svg.CONTROL[1], dash="3 4")
+def _links(found: Inventory, members: list[Member], width: float) -> str:
+    """From istiod along the rows to the top of every Envoy's pod."""
+    reached = [_place(index) for index, member in enumerate(members) if member.proxy]
+    if not found.control_plane or not reached:
+        return ""
+    rows = sorted({y for _x, y in reached})
+    trunk, middle = _GAP / 2, width / 2
+    parts = [_dashes(middle, 54, middle, rows[0] - 10)]
+    if len(rows) > 1:
+        parts.append(_dashes(trunk, rows[0] - 10, trunk, rows[-1] - 10))
+    for number, row in enumerate(rows):
+        ends = [x + _WIDTH / 2 for x, y in reached if y == row]
+        start = [middle] if number == 0 else []
+        first = trunk if len(rows) > 1 else min(ends + start)
+        parts.append(_dashes(first, row - 10, max(ends + start), row - 10))
+        parts += [_dashes(x, row - 10, x, row) for x in ends]
+    return "".join(parts)
+
+
+def _dashes(x1: float, y1: float, x2: float, y2: float) -> str:
+    return svg.line(x1, y1, x2, y2, stroke=svg.CONTROL[1], dash="3 4")
 
 
 def _pod(index: int, member: Member) -> str:
