@@ -253,6 +253,30 @@ def test_an_unknown_token_is_unauthorized(kubectl: Kubectl, cluster_url: str) ->
     assert "error: You must be logged in to the server" in said
 
 
+def test_a_viewer_may_look_but_not_touch(kubectl: Kubectl, cluster_url: str) -> None:
+    kubectl("create", "sa", "viewer")
+    account = f"{kubectl.namespace}:viewer"
+    kubectl("create", "rolebinding", "look", "--clusterrole=view", f"--serviceaccount={account}")
+    token = kubectl("create", "token", "viewer").strip()
+    viewer = (
+        "--kubeconfig=/dev/null",
+        f"--server={cluster_url}",
+        "--insecure-skip-tls-verify",
+        f"--token={token}",
+    )
+    assert "kube-root-ca.crt" in kubectl(*viewer, "get", "cm")
+    who = f'User "system:serviceaccount:{account}"'
+    where = f'in API group "" in the namespace "{kubectl.namespace}"\n'
+    assert kubectl.fails(*viewer, "create", "cm", "x", "--from-literal=a=b") == (
+        f'error: failed to create configmap: configmaps is forbidden: {who} cannot create resource "configmaps" {where}'
+    )
+    assert kubectl.fails(*viewer, "get", "secrets") == (
+        f'Error from server (Forbidden): secrets is forbidden: {who} cannot list resource "secrets" {where}'
+    )
+    denied = kubectl.run("auth", "can-i", "delete", "pods", f"--as=system:serviceaccount:{account}")
+    assert (denied.out, denied.code) == ("no\n", 1)
+
+
 @pytest.fixture
 def cluster_url(cluster: object) -> str:
     return str(getattr(cluster, "url"))  # noqa: B009

@@ -205,6 +205,13 @@ def test_autoscaler_targets() -> None:
     assert targets(memory, []) == "memory: <unknown>/1Gi"
 
 
+def test_component_status() -> None:
+    health = Resource("", "v1", "componentstatuses", "ComponentStatus", namespaced=False)
+    healthy = {"type": "Healthy", "status": "True", "message": "ok"}
+    assert list(printed(health, named(conditions=[healthy])).values()) == ["x", "Healthy", "ok", ""]
+    assert printed(health, named())["Status"] == "Unknown"
+
+
 def test_kinds_without_a_printer() -> None:
     role = Resource("rbac.authorization.k8s.io", "v1", "roles", "Role")
     assert printed(role, named()) == {"Name": "x", "Created At": _CREATED}
