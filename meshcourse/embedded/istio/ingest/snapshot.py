@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any, Final
 
 from meshcourse.embedded.istio import model
@@ -60,7 +61,8 @@ def snapshot(
     """The mesh as these objects describe it.
 
     Objects must not be modified afterwards. With `previous` (the last result), everything whose
-    source has the same ``uid`` and ``resourceVersion`` is the same Python object as there.
+    source has the same ``uid`` and ``resourceVersion`` is the same Python object as there; if
+    nothing changed at all, `previous` itself is returned.
 
     :param keys: JSON web key sets by URI (see `key_uris`); pass the same object while unchanged.
     """
@@ -77,9 +79,9 @@ def snapshot(
         settings,
     )
     spaces = known.each("namespaces", objects.get(refs.NAMESPACES, ()), configs.namespace)
-    return model.Snapshot(
+    fresh = model.Snapshot(
         mesh=settings,
-        namespaces={key.name: value for key, value in spaces.items()},
+        namespaces=known.derived("spaces", lambda: _by_name(spaces), spaces),
         services=found,
         endpoints=found_endpoints,
         workloads=pods,
@@ -88,6 +90,17 @@ def snapshot(
         keys=keys if keys is not None else _NO_KEYS,
         sources=known.now,
     )
+    return previous if previous is not None and _unchanged(previous, fresh) else fresh
+
+
+def _by_name(spaces: Mapping[Key, model.Namespace]) -> dict[str, model.Namespace]:
+    return {key.name: value for key, value in spaces.items()}
+
+
+def _unchanged(before: model.Snapshot, now: model.Snapshot) -> bool:
+    """Whether every part is the same object, apart from what ingest remembers."""
+    names = (one.name for one in fields(now) if one.name != "sources")
+    return all(getattr(before, name) is getattr(now, name) for name in names)
 
 
 _NO_KEYS: Final[Mapping[str, str]] = {}
@@ -120,7 +133,7 @@ def _configs(
         name = resource.qualified
         found = known.each(name, objects.get(resource, ()), configs.parse)
         result[resource] = known.derived(f"{name}/sorted", _sorter(found), found)
-    return result
+    return known.derived("configs", lambda: result, *result.values())
 
 
 def _sorter(found: dict[Key, model.Config]) -> Any:
