@@ -11,12 +11,16 @@ import gc
 import json
 import logging
 import os
+import resource
 import signal
 import time
 from urllib.parse import urlsplit
 
 from meshcourse import versions
 from meshcourse.embedded.daemon import census, numbers, state
+
+#: Open files that a full node may need.
+_FILES = 16384
 
 log = logging.getLogger("meshcourse.daemon")
 
@@ -55,6 +59,7 @@ def run(name: str, progress_fd: int) -> int:
     os.chdir(own.directory)
     os.environ[census.MARKER] = str(own.directory)
     os.umask(0o077)
+    _raise_file_limit()
     state.write_atomic(own.pid_file, f"{os.getpid()}\n")
     try:
         asyncio.run(_serve(own, Progress(progress_fd)))
@@ -98,6 +103,7 @@ async def _bring_up(
     from meshcourse.embedded.apiserver import server as servers
     from meshcourse.embedded.controllers import manager as managers
     from meshcourse.embedded.controllers.context import Options
+    from meshcourse.embedded.kubelet import addressing
 
     server = servers.Server(own.directory, own.name, cluster_number=number)
     await server.start()
@@ -106,7 +112,10 @@ async def _bring_up(
     manager = managers.Manager(
         server.local("system:kube-controller-manager"),
         cluster_number=number,
-        options=Options(root_ca=server.ca_path.read_text()),
+        options=Options(
+            root_ca=server.ca_path.read_text(),
+            addresses_per_service=addressing.plan(number).mode == "addresses",
+        ),
     )
     await manager.start()
     stack.push_async_callback(manager.stop)
@@ -129,6 +138,14 @@ async def _bring_up(
     stack.push_async_callback(kubelet.stop)
     progress.done("kubelet")
     return server.url
+
+
+def _raise_file_limit() -> None:
+    """Every container costs a few descriptors, and some systems start with 256."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _publish(own: state.State, number: int, url: str) -> None:

@@ -31,6 +31,7 @@ _PODS = 4096
 _FIRST_PORT, _LAST_PORT = 20000, 31999
 #: Added to a port that may not be bound.
 _PRIVILEGED_OFFSET = 10000
+_LOWEST = 1
 _LOOPBACK = "127.0.0.1"
 
 
@@ -75,8 +76,14 @@ def plan(number: int, env: Mapping[str, str] = os.environ) -> Plan:
 
 def first_unprivileged_port() -> int:
     """The lowest port that this user may bind on loopback."""
-    if os.geteuid() == 0:
-        return 1
+    with socket.socket() as probe:
+        try:
+            probe.bind((_LOOPBACK, _LOWEST))
+            return _LOWEST
+        except PermissionError:
+            pass
+        except OSError:
+            return _LOWEST  # in use, so it may be had
     try:
         return int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
     except (OSError, ValueError):

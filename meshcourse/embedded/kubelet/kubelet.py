@@ -116,10 +116,10 @@ class Kubelet:
         self._meters.start()
         self._references.changed = self._poke
         await self._proxy.start()
+        await asyncio.to_thread(self._remove_leftovers)
         self._pods.add_handler(self._on_pod)
         self._nodes.add_handler(lambda *_: self._scheduler.retry())
         self._scheduler.start()
-        await asyncio.to_thread(self._remove_leftovers)
 
     async def stop(self) -> None:
         """Stop every container within seconds; objects stay as they are and resume with the next start."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import socket
 from collections import Counter
 from typing import Any
@@ -13,6 +14,7 @@ import aiohttp
 import pytest
 
 from meshcourse.embedded.kube import addresses, refs
+from meshcourse.embedded.kubelet import addressing
 from tests.integration.kubelet.conftest import Node, make_pod
 
 READY = {"tcpSocket": {"port": 8080}, "periodSeconds": 1}
@@ -164,8 +166,15 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     writer.close()
 
 
+def _free_node_port() -> int:
+    """Other clusters on this machine may have node ports too."""
+    ports = random.sample(range(30000, 32768), 50)
+    return next(port for port in ports if not addressing.bind_problem("127.0.0.1", port))
+
+
 async def test_node_ports_and_load_balancers_listen(served: Node) -> None:
-    await served.client.create(refs.SERVICES, service("out", "web", type="LoadBalancer"), "default")
+    made = service("out", "web", type="LoadBalancer", port_={"nodePort": _free_node_port()})
+    await served.client.create(refs.SERVICES, made, "default")
 
     def balanced(found: dict[str, Any]) -> bool:
         return bool(found.get("status", {}).get("loadBalancer", {}).get("ingress"))
@@ -181,15 +190,18 @@ async def test_node_ports_and_load_balancers_listen(served: Node) -> None:
 
 async def test_a_port_that_another_program_holds_is_told_and_tried_again(served: Node) -> None:
     with socket.socket() as busy:
+        port = _free_node_port()
         busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        busy.bind(("127.0.0.1", 30991))
+        busy.bind(("127.0.0.1", port))
         busy.listen()
-        made = service("held", "web", type="NodePort", port_={"nodePort": 30991})
+        made = service("held", "web", type="NodePort", port_={"nodePort": port})
         await served.client.create(refs.SERVICES, made, "default")
         await settled(served, "held", 1)
         await served.kubelet._proxy._recorder.flush()
         told = dict(await served.events("held"))["FailedToListen"]
-        assert told.startswith("cannot listen on 127.0.0.1:30991: address already in use; stop the")
+        assert told.startswith(
+            f"cannot listen on 127.0.0.1:{port}: address already in use; stop the"
+        )
         assert await get(await cluster_url(served, "held")) == (200, "web-1")
     served.kubelet._proxy._dirty.set()  # do not wait for the next try
     await served.kubelet._proxy.settled()
@@ -197,7 +209,7 @@ async def test_a_port_that_another_program_holds_is_told_and_tried_again(served:
         while served.kubelet._proxy._blocked:
             await asyncio.sleep(0.02)
     await served.kubelet._proxy.settled()
-    assert await get("http://127.0.0.1:30991") == (200, "web-1")
+    assert await get(f"http://127.0.0.1:{port}") == (200, "web-1")
 
 
 async def test_no_request_is_lost_while_pods_come_and_go(served: Node) -> None:

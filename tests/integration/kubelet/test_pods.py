@@ -44,19 +44,17 @@ async def test_a_pod_runs_and_says_so_as_a_kubelet_does(node: Node) -> None:
     ]
 
 
-async def test_a_warm_start_takes_milliseconds(node: Node) -> None:
+async def test_a_warm_start_costs_milliseconds(node: Node) -> None:
+    """CPU time of API server, controllers and kubelet together: elapsed time depends on who else is running."""
     await node.run(make_pod("first", "hello", restartPolicy="Never"))
     await node.until("first", lambda pod: objects.dig(pod, "status.phase") == "Succeeded")
-    times = []
+    costs = []
     for index in range(5):
-        began = time.monotonic()
+        began = time.process_time()
         await node.run(make_pod(f"pod{index}", "wait"))
-        while not (worker := node.kubelet._worker("default", f"pod{index}")) or not (
-            worker.containers[0].process
-        ):
-            await asyncio.sleep(0.001)
-        times.append(time.monotonic() - began)
-    assert sorted(times)[2] < 0.2, times  # the median; 10 to 20 ms on an idle machine
+        await node.until_ready(f"pod{index}")
+        costs.append(time.process_time() - began)
+    assert sorted(costs)[2] < 0.1, costs  # the median; about 20 ms
 
 
 async def test_a_failing_container_is_restarted_at_once_and_then_with_back_off(node: Node) -> None:

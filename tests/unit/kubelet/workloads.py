@@ -80,7 +80,7 @@ def web(argv: list[str]) -> None:
             return
 
     name = os.environ["HOSTNAME"].encode()
-    port = json.loads(os.environ["MESHCOURSE_PORTS"]).get("8080", 8080)
+    port, _ = json.loads(os.environ["MESHCOURSE_PORTS"]).get("8080", (8080, 8080))
     Handler.protocol_version = "HTTP/1.1"
     server = http.server.ThreadingHTTPServer((os.environ["MESHCOURSE_LISTEN_HOST"], port), Handler)
     print("listening", flush=True)

@@ -138,8 +138,8 @@ class Container:
         self.state.image, self.state.image_id = pulled.name, pulled.image_id
         try:
             process = await self._start(spec)
-        except StartError as error:
-            return self._failed_to_start(error)
+        except (StartError, OSError) as error:
+            return self._failed_to_start(str(error))
         self._running(process, spec)
         try:
             await self._watch(process)
@@ -255,8 +255,8 @@ class Container:
             return reader.tail(self.log.path, 80, 2048)
         return ""
 
-    def _failed_to_start(self, error: StartError) -> int:
-        message = f"failed to start container: {error.message}"
+    def _failed_to_start(self, why: str) -> int:
+        message = f"failed to start container: {why}"
         self.tell("Warning", "Failed", f"Error: {message}")
         if self.log is not None:
             self.log.close()

@@ -27,7 +27,7 @@ def container_spec(view: PodView, container: Object, pulled: Pulled) -> Spec:
     :raises ConfigError: if its environment refers to something that is missing.
     """
     root = view.node.layout.container_root(view.uid, container["name"])
-    env = environment.build(_base(view, container, root), container, view.sources())
+    env = environment.build(_base(view, root), container, view.sources())
     command = [environment.expand(word, env) for word in container.get("command") or []]
     args = [environment.expand(word, env) for word in container.get("args") or []]
     spec = Spec(
@@ -78,7 +78,7 @@ def make_root(root: Path, container: Object) -> None:
     log.write_bytes(b"")
 
 
-def _base(view: PodView, container: Object, root: Path) -> dict[str, str]:
+def _base(view: PodView, root: Path) -> dict[str, str]:
     """What the kubelet sets in every container. See "Container environment" in docs/architecture.md."""
     node = view.node
     host, port = node.api
@@ -99,7 +99,7 @@ def _base(view: PodView, container: Object, root: Path) -> dict[str, str]:
         "MESHCOURSE_APP_IP": view.addresses.app_ip,
         "MESHCOURSE_LISTEN_HOST": view.addresses.pod_ip,
         "MESHCOURSE_ROOT": str(root),
-        "MESHCOURSE_PORTS": json.dumps(view.ports(container)),
+        "MESHCOURSE_PORTS": json.dumps(view.ports()),
         **node.proxy_environment(view.namespace),
     }
     env |= {name: os.environ[name] for name in _HANDED_ON if name in os.environ}

@@ -60,9 +60,9 @@ class PodView:
             return self.addresses.app(port)
         return self.addresses.pod(port)
 
-    def ports(self, container: Object) -> dict[str, int]:
-        """``MESHCOURSE_PORTS``: container port → the port at which this container listens, where they differ."""
-        return {str(port): self.endpoint(container, port)[1] for port in self.addresses.ports}
+    def ports(self) -> dict[str, tuple[int, int]]:
+        """``MESHCOURSE_PORTS``: container port → the pod's and the application's real port, where they differ."""
+        return {str(port): pair for port, pair in self.addresses.ports.items()}
 
     def fields(self) -> Mapping[str, str]:
         """Values for field references that the cached object may not have yet."""

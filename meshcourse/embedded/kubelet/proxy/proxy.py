@@ -101,7 +101,10 @@ class KubeProxy:
             self._settled.clear()
         await self._settled.wait()
 
-    def _on_change(self, _type: str, obj: Object, old: Object | None) -> None:
+    def _on_change(self, type_: str, obj: Object, old: Object | None) -> None:
+        if type_ == "DELETED" and self._allocator.plan.mode == "ports":
+            text = objects.annotations_of(obj).get(addresses.ANNOTATION)
+            self._allocator.ports.release(json.loads(text)["ports"].values() if text else ())
         if old is not None and _essence(obj) == _essence(old):
             return
         self._dirty.set()
