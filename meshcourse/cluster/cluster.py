@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import shutil
+import tempfile
+import uuid
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,6 +41,8 @@ class Cluster:
         self.new_progress = progress
         self._api: rest.Rest | None = None
         self._kinds: kinds.Kinds | None = None
+        self._cache = Path(tempfile.gettempdir()) / f"meshcourse-kubectl-{uuid.uuid4().hex[:8]}"
+        weakref.finalize(self, shutil.rmtree, self._cache, ignore_errors=True)
         self._forwards: dict[tuple[str, str, int], portforward.PortForward] = {}
 
     @property
@@ -72,9 +78,10 @@ class Cluster:
         return config.new_client_from_config(config_file=str(self.kubeconfig))
 
     def served(self, refresh: bool = False) -> kinds.Kinds:
-        """What the cluster serves; discovered once, again with `refresh`."""
+        """What the cluster serves; discovered once, again with `refresh` (kubectl then forgets what it knew, too)."""
         if self._kinds is None or refresh:
             self._kinds = kinds.discover(self.api)
+            shutil.rmtree(self._cache, ignore_errors=True)
         return self._kinds
 
     def kind(self, name: str) -> kinds.Kind:
@@ -257,11 +264,16 @@ class Cluster:
         return tools.run(command, name="istioctl", env=self.environment(), on_line=on_line)
 
     def environment(self) -> dict[str, str]:
-        """What a tool needs in its environment to speak to this cluster."""
-        return {"KUBECONFIG": str(self.kubeconfig)}
+        """What a tool needs in its environment to speak to this cluster.
+
+        kubectl keeps what a server serves for hours, by the server's address; here kinds come and go with Istio, so
+        its memory lasts as long as this object.
+        """
+        return {"KUBECONFIG": str(self.kubeconfig), "KUBECACHEDIR": str(self._cache)}
 
     def close(self) -> None:
         """Close connections and port-forwards. The cluster goes on."""
+        shutil.rmtree(self._cache, ignore_errors=True)
         for forward in self._forwards.values():
             atexit.unregister(forward.close)
             forward.close()

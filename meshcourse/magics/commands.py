@@ -26,14 +26,14 @@ def register(shell: Any) -> None:
 def kubectl(line: str, cell: str | None = None) -> None:
     """``%kubectl get pods``; as ``%%kubectl apply -f -`` the cell is its standard input."""
     words, allowed = _words(line)
-    shown = course.mesh().kubectl(*words, text=cell, on_line=_print)
+    shown = course.mesh().kubectl(*words, text=cell, on_line=print)
     _judge(shown, words, allowed)
 
 
 def istioctl(line: str) -> None:
     """``%istioctl version``."""
     words, allowed = _words(line)
-    shown = course.mesh().istioctl(*words, on_line=_print)
+    shown = course.mesh().istioctl(*words, on_line=print)
     _judge(shown, words, allowed)
 
 
@@ -57,10 +57,6 @@ def apply(line: str, cell: str) -> None:
 def _words(line: str) -> tuple[list[str], bool]:
     words = shlex.split(line)
     return [word for word in words if word != ALLOW], ALLOW in words
-
-
-def _print(line: str) -> None:
-    print(line, flush=True)
 
 
 def _judge(done: tools.Done, words: list[str], allowed: bool) -> None:

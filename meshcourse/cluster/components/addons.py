@@ -40,6 +40,8 @@ def remover(name: str) -> Callable[[Cluster, Progress], None]:
     """How to take one add-on away."""
 
     def remove(cluster: Cluster, progress: Progress) -> None:
+        if not cluster.exists("deployment", DEPLOYMENTS[name], NAMESPACE):
+            return
         with progress.stage(f"{name} removed"):
             cluster.delete(
                 paths.home() / "labs" / "addons" / f"{name}.yaml", NAMESPACE
