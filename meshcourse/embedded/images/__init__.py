@@ -1,4 +1,4 @@
-"""The workloads behind catalogued images: Bookinfo, httpbin, curl and the other samples.
+"""The workloads behind catalogued images: Bookinfo, Online Boutique, httpbin, curl and the other samples.
 
 Belongs here: programs that run inside a container of the embedded cluster, and the catalogue of their names.
 Does not belong here: anything that knows the Kubernetes API, Istio or how a container is started. I/O is allowed.
@@ -36,6 +36,18 @@ IMAGES: Final[dict[str, str]] = {
     "examples-bookinfo-ratings-v-unhealthy": f"{_HERE}.bookinfo.ratings:main_unhealthy",
     "examples-bookinfo-mongodb": f"{_HERE}.bookinfo.store:mongodb",
     "examples-bookinfo-mysqldb": f"{_HERE}.bookinfo.store:mysqldb",
+    "microservices-demo/adservice": f"{_HERE}.boutique.ads:main",
+    "microservices-demo/cartservice": f"{_HERE}.boutique.cart:main",
+    "microservices-demo/checkoutservice": f"{_HERE}.boutique.checkout:main",
+    "microservices-demo/currencyservice": f"{_HERE}.boutique.currency:main",
+    "microservices-demo/emailservice": f"{_HERE}.boutique.email:main",
+    "microservices-demo/frontend": f"{_HERE}.boutique.frontend:main",
+    "microservices-demo/loadgenerator": f"{_HERE}.boutique.load:main",
+    "microservices-demo/paymentservice": f"{_HERE}.boutique.payment:main",
+    "microservices-demo/productcatalogservice": f"{_HERE}.boutique.catalogue:main",
+    "microservices-demo/recommendationservice": f"{_HERE}.boutique.recommendation:main",
+    "microservices-demo/shippingservice": f"{_HERE}.boutique.shipping:main",
+    "redis": f"{_HERE}.boutique.redis:main",
     "examples-helloworld-v1": f"{_HERE}.samples.helloworld:main_v1",
     "examples-helloworld-v2": f"{_HERE}.samples.helloworld:main_v2",
     "tcp-echo-server": f"{_HERE}.samples.tcp_echo:main",
@@ -54,11 +66,12 @@ EXECUTABLES: Final[dict[str, str]] = {
     "curl": f"{_HERE}.tools.curl.main:main",
     "fortio": f"{_HERE}.tools.fortio.main:main",
     "nc": f"{_HERE}.tools.nc:main",
+    "redis-cli": f"{_HERE}.tools.redis_cli:main",
     "wget": f"{_HERE}.tools.wget:main",
 }
 
-#: Programs of EXECUTABLES of which the machine's own, if any, is preferred. (nc is ours: the machine's knows
-#: no proxy variables and would go around the sidecar.)
+#: Programs of EXECUTABLES of which the machine's own, if any, is preferred. (nc and redis-cli are ours: the machine's
+#: know no proxy variables and would go around the sidecar.)
 HOST_FIRST: Final[frozenset[str]] = frozenset({"curl", "wget"})
 
 #: Modules worth importing in the fork server before it forks.
