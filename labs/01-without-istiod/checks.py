@@ -12,7 +12,7 @@ def gone(cluster: Cluster) -> Finding:
     pods = cluster.objects("pods", "istio-system", selector="app=istiod")
     return Finding(
         not pods,
-        f"{len(pods)} pods",
+        f"{len(pods)} running" if pods else "none",
         "none",
         "`%kubectl get deployment istiod -n istio-system`: how many does it want?",
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Interval:
     """An observed share with its confidence interval; all between 0 and 1."""
 
@@ -28,6 +28,8 @@ class Interval:
         return (
             f"{self.share:.1%} ({self.confidence:.0%} interval {self.low:.1%} to {self.high:.1%})"
         )
+
+    __repr__ = __str__
 
 
 def wilson(hits: int, n: int, confidence: float = 0.95) -> Interval:
@@ -63,7 +65,7 @@ def plausible(hits: int, n: int, share: float, confidence: float = 0.99) -> bool
     return share in clopper_pearson(hits, n, confidence)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Verdict:
     """Is an observed split consistent with the expected one, and which part is not?"""
 
@@ -86,6 +88,8 @@ class Verdict:
                 f"{sign} [{interval.low:.1%}, {interval.high:.1%}]"
             )
         return "\n".join(lines)
+
+    __repr__ = __str__
 
 
 def split_plausible(
@@ -131,7 +135,7 @@ def quantile(values: Sequence[float], q: float) -> float:
     return ordered[below] + (ordered[above] - ordered[below]) * (position - below)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Convergence:
     """How a change arrived, in seconds after it was made.
 
@@ -144,6 +148,8 @@ class Convergence:
 
     def __str__(self) -> str:
         return f"first seen after {self.first * 1000:.0f} ms, settled after {self.settled * 1000:.0f} ms"
+
+    __repr__ = __str__
 
 
 def convergence(
