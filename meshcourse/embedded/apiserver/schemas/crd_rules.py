@@ -31,7 +31,7 @@ _MISSING: Final = object()
 
 def check(report: Report, obj: Object, old: Object | None, node: Structural) -> None:
     """Run every rule of the schema `node` on `obj`."""
-    if not has_rules(node):
+    if not node.has_rules:
         return
     if any(cause.reason in _BLOCKING for cause in report.causes):
         report.invalid("<nil>", None, _SKIPPED)
@@ -39,12 +39,8 @@ def check(report: Report, obj: Object, old: Object | None, node: Structural) -> 
     _walk(report, obj, _MISSING if old is None else old, node, "")
 
 
-def has_rules(node: Structural) -> bool:
-    return bool(node.rules) or any(has_rules(child) for child in node.children())
-
-
 def _walk(report: Report, value: Any, old: Any, node: Structural, path: str) -> None:
-    if value is None:
+    if value is None or not node.has_rules:
         return
     for rule in node.rules:
         _run(report, rule, value, old, node, path)

@@ -24,6 +24,7 @@ class Structural:
         "element",
         "embedded",
         "has_defaults",
+        "has_rules",
         "int_or_string",
         "kind",
         "list_map_keys",
@@ -59,9 +60,11 @@ class Structural:
         self.additional = _additional(raw.get("additionalProperties"))
         items = raw.get("items")
         self.element = Structural(items) if isinstance(items, dict) else None
+        below = self.children()
         self.has_defaults: bool = self.default is not None or any(
-            child.has_defaults for child in self.children()
+            each.has_defaults for each in below
         )
+        self.has_rules: bool = bool(self.rules) or any(each.has_rules for each in below)
 
     def children(self) -> list[Structural]:
         """The nodes right below this one."""
