@@ -44,18 +44,24 @@ def find(path: str, data: Any) -> list[Any]:
     return _walk(_path(text if text.startswith((".", "$", "[")) else f".{text}"), data)
 
 
+_ACTION = re.compile(r"""\{(?:"(?:\\.|[^"])*"|'(?:\\.|[^'])*'|[^{}])*\}""")
+
+
 def _tokens(template: str) -> list[str]:
-    """Literal text, and ``{…}`` with its braces."""
-    found, position = [], 0
-    for match in re.finditer(r"\{((?:\"(?:\\.|[^\"])*\"|'(?:\\.|[^'])*'|[^{}])*)\}", template):
-        if match.start() > position:
-            found.append(template[position : match.start()])
-        found.append(match.group(0))
-        position = match.end()
-    if position < len(template):
-        found.append(template[position:])
-    if any(("{" in token or "}" in token) and not token.startswith("{") for token in found):
-        raise KubectlError(f"error parsing jsonpath {template}, unclosed action")
+    """Literal text, and ``{…}`` with its braces.
+
+    :raises KubectlError: for a brace without its other half.
+    """
+    found: list[str] = []
+    position = 0
+    for match in (*_ACTION.finditer(template), None):
+        literal = template[position : match.start() if match else None]
+        if "{" in literal or "}" in literal:
+            raise KubectlError(f"error parsing jsonpath {template}, unclosed action")
+        found += [literal] if literal else []
+        if match:
+            found.append(match[0])
+            position = match.end()
     return found
 
 
