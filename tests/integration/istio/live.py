@@ -1,4 +1,6 @@
-"""A mesh of real Envoys without a cluster: translated configuration, real certificates, echoing applications."""
+"""A mesh of real Envoys without a cluster: translated configuration, real certificates, echoing
+applications.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Leaving the mesh, and what a workload sees of it: ServiceEntry, Sidecar, exportTo, through real Envoys."""
+"""Leaving the mesh, and what a workload sees of it: ServiceEntry, Sidecar, exportTo, through real
+Envoys.
+"""
 
 from __future__ import annotations
 

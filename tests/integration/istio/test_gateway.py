@@ -1,4 +1,6 @@
-"""Gateways through real Envoys: hosts, merging, TLS termination and rotation, redirect, passthrough, TCP."""
+"""Gateways through real Envoys: hosts, merging, TLS termination and rotation, redirect,
+passthrough, TCP.
+"""
 
 from __future__ import annotations
 

@@ -41,7 +41,9 @@ def environment() -> dict[str, str]:
 
 
 def bootstrap(resources: Resources) -> Json:
-    """A bootstrap with everything inlined: route configurations in their listeners, endpoints in their clusters."""
+    """A bootstrap with everything inlined: route configurations in their listeners, endpoints in
+    their clusters.
+    """
     return {
         "node": {"id": "test", "cluster": "test"},
         "bootstrap_extensions": [

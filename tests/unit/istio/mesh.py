@@ -28,7 +28,9 @@ class Mesh:
             self.add({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
 
     def add(self, obj: Object) -> Object:
-        """Stores an object with uid, resourceVersion and creation time; replaces one of the same name."""
+        """Stores an object with uid, resourceVersion and creation time; replaces one of the same
+        name.
+        """
         number = next(self._counter)
         group = obj["apiVersion"].rpartition("/")[0]
         resource = _KINDS[obj["kind"], group]
@@ -95,7 +97,9 @@ class Mesh:
         labels: dict[str, str] | None = None,
         account: str = "",
     ) -> str:
-        """A running pod of a deployment ``APP-VERSION`` and the slice entries of the services that select it."""
+        """A running pod of a deployment ``APP-VERSION`` and the slice entries of the services that
+        select it.
+        """
         number = len(self.objects.get(refs.PODS, ())) + 1
         name = f"{app}-{version}-5d8f-{number}"
         where = addresses.PodAddresses(f"{self.network}.0.{number}", f"{self.network}.128.{number}")

@@ -1,4 +1,6 @@
-"""What is shared between proxies and snapshots is the very same object, and a change rebuilds little."""
+"""What is shared between proxies and snapshots is the very same object, and a change rebuilds
+little.
+"""
 
 from __future__ import annotations
 

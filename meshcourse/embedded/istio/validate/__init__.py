@@ -80,7 +80,11 @@ def check(obj: Object) -> Result:
     problem = _metadata(found)
     if problem:
         return Result([problem])
-    findings = list(checked(found))
+    try:
+        findings = list(checked(found))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        # A value of another type than the field's; the CRD's schema says so better where there is one.
+        return Result([f"cannot parse proto message: {error}"])
     return Result(
         errors=[str(one) for one in findings if not isinstance(one, Warn)],
         warnings=[str(one) for one in findings if isinstance(one, Warn)],
