@@ -20,8 +20,7 @@ course: $(VENV)/.learner
 	$(BIN)/python -m meshcourse.lab.execute --out build $(NOTEBOOKS)
 
 test: lint
-	$(BIN)/python -m pytest tests/unit -q
-	$(BIN)/python -m pytest tests/integration -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 bench: $(VENV)/.learner
 	$(BIN)/python -m tests.bench --out build/bench.json
