@@ -52,7 +52,11 @@ def exec_spec(
     spec = replace(
         running, argv=tuple(command), entry="", tty=tty, title=_title(view, container, command[0])
     )
-    own = view.node.puller.catalogue.programs.get(command[0])
+    name = command[0]
+    # An image's path to one of its programs (/usr/bin/fortio) need not exist on this machine.
+    if os.path.isabs(name) and not os.path.exists(name):
+        name = os.path.basename(name)
+    own = view.node.puller.catalogue.programs.get(name)
     return replace(spec, entry=own) if own is not None else spec
 
 
