@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from meshcourse import versions
 from meshcourse.cluster import components, progress, tools
@@ -22,11 +22,15 @@ from meshcourse.cluster.provider import Provider
 from meshcourse.kubectl import front
 from meshcourse.lab import manifest, proof, runner, steps
 from meshcourse.lab.progress import Store
-from meshcourse.observe import inventory, journey, send
+from meshcourse.observe import addons, inventory, journey, logs, send, tracing
 from meshcourse.observe import traffic as generator
+from meshcourse.observe.grafana import Grafana
+from meshcourse.observe.jaeger import Jaeger, Trace
+from meshcourse.observe.kiali import Kiali
+from meshcourse.observe.prometheus import Prometheus, Vector
 from meshcourse.observe.result import Result
 from meshcourse.widgets import picture as views
-from meshcourse.widgets import topology, waterfall
+from meshcourse.widgets import service_graph, spans, timeseries, topology, waterfall
 
 #: Which cluster notebooks attach to, for tests and classes that run several on one machine.
 NAME_VARIABLE = "MESHCOURSE_NAME"
@@ -58,6 +62,73 @@ class Mesh(Cluster):
     def follow(self, target: str = "/productpage", **what: Any) -> views.Picture:
         """Send one request and show which Envoys it passed, from their own access logs."""
         return waterfall.draw(journey.follow(self, target, **what))
+
+    # -- what the add-ons know -------------------------------------------------------------------------------------
+
+    @property
+    def prometheus(self) -> Prometheus:
+        return addons.prometheus(self)
+
+    @property
+    def grafana(self) -> Grafana:
+        return addons.grafana(self)
+
+    @property
+    def jaeger(self) -> Jaeger:
+        return addons.jaeger(self)
+
+    @property
+    def kiali(self) -> Kiali:
+        return addons.kiali(self)
+
+    @overload
+    def promql(self, query: str) -> Vector: ...
+
+    @overload
+    def promql(self, query: str, minutes: float, **shown: Any) -> timeseries.Panel: ...
+
+    def promql(
+        self, query: str, minutes: float | None = None, **shown: Any
+    ) -> Vector | timeseries.Panel:
+        """Ask Prometheus: the values now, or with `minutes` a picture of that time.
+
+        :param shown: title, unit, legend of the picture.
+        :raises AddonError: in Prometheus' words, if it refuses the query.
+        """
+        if minutes is None:
+            return self.prometheus.query(query)
+        return timeseries.draw(self.prometheus.range(query, minutes=minutes), **shown)
+
+    def traces(
+        self, service: str = tracing.GATEWAY, *, minutes: float = 10.0, limit: int = 20
+    ) -> spans.Traces:
+        """The newest traces with a span of a service."""
+        return spans.Traces(tuple(self.jaeger.traces(service, minutes=minutes, limit=limit)))
+
+    def trace(self, request: str = "/productpage", **what: Any) -> spans.Waterfall:
+        """Send one request and show its trace; or show the trace with an id.
+
+        :param what: as of `observe.send.plan`.
+        """
+        return spans.draw(tracing.trace(self, request, self.new_progress(), **what))
+
+    def traces_of(self, result: Result) -> list[Trace]:
+        """The traces of the requests of a run through the ingress gateway."""
+        return tracing.of_run(self, result)
+
+    def graph(
+        self, namespace: str = "", *, seconds: float = 60.0, **what: Any
+    ) -> service_graph.View:
+        """Kiali's service graph of a namespace over the last `seconds`.
+
+        :param what: as of `observe.kiali.Kiali.graph`: kind, idle.
+        """
+        found = self.kiali.graph([namespace or self.namespace], seconds=seconds, **what)
+        return service_graph.draw(found)
+
+    def access_log(self, app: str = "", *, containing: str = "", last: int | None = 20) -> logs.Log:
+        """The newest access-log lines of an application's Envoys ("": of all in the mesh)."""
+        return logs.read(self, app, containing=containing, last=last)
 
     def kubectl(
         self, *args: str, text: str | None = None, on_line: Callable[[str], None] | None = None

@@ -19,6 +19,24 @@ _LINE = re.compile(
     re.X,
 )
 
+#: Response flags a learner meets, and what they say. Source: Envoy documentation, "Access logging", %RESPONSE_FLAGS%.
+FLAGS = {
+    "-": "Envoy passed on what the upstream said",
+    "DC": "the client went away before the answer was complete",
+    "DI": "a fault rule delayed the request",
+    "FI": "a fault rule answered instead of the upstream",
+    "NC": "the route names a cluster (a host or subset) that does not exist",
+    "NR": "no route matched",
+    "RL": "a rate limit refused the request",
+    "UAEX": "an authorization service refused the request",
+    "UC": "the upstream closed the connection",
+    "UF": "no connection to the upstream",
+    "UH": "the upstream has no healthy endpoint",
+    "UO": "a circuit breaker is open: too many connections or requests",
+    "URX": "the last of the allowed retries failed too",
+    "UT": "the upstream did not answer in time",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -28,6 +46,8 @@ class Entry:
     :param duration: milliseconds until the last byte of the answer.
     :param flags: why Envoy itself intervened (``-``: it did not).
     :param cluster: where it went: ``outbound|9080|v1|reviews.default.svc.cluster.local`` or ``inbound|9080||``.
+    :param details: how the answer came about (``via_upstream``: the application gave it).
+    :param sent: bytes of the answer's body. :param service_time: milliseconds until the upstream began to answer.
     """
 
     start: float
@@ -41,11 +61,22 @@ class Entry:
     authority: str
     upstream_host: str
     cluster: str
+    details: str = ""
+    protocol: str = ""
+    received: int = 0
+    sent: int = 0
+    service_time: int = 0
+    failure: str = ""
 
     @property
     def inbound(self) -> bool:
         """Did the request come into the pod, or go out of it?"""
         return self.cluster.startswith("inbound|")
+
+    @property
+    def meaning(self) -> str:
+        """The response flags in words."""
+        return "; ".join(FLAGS.get(flag, flag) for flag in self.flags.split(","))
 
     @property
     def towards(self) -> str:
@@ -74,6 +105,12 @@ def parse(line: str) -> Entry | None:
         authority=found["authority"],
         upstream_host=found["upstream_host"],
         cluster=found["cluster"],
+        details=found["details"],
+        protocol=found["protocol"],
+        received=_number(found["received"]),
+        sent=_number(found["sent"]),
+        service_time=_number(found["service_time"]),
+        failure=found["failure"].strip("-"),
     )
 
 

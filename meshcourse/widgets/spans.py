@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import html
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from meshcourse.observe.jaeger import Span, Trace
 from meshcourse.widgets import svg
 from meshcourse.widgets.picture import Picture
@@ -10,15 +15,70 @@ _COLOURS = ("#2b8cae", "#c98a1b", "#1f8f4e", "#7b3f98", "#2b5cb3", "#a34778", "#
 _LEFT, _WIDTH, _ROW = 330, 380, 24
 
 
-def draw(trace: Trace) -> Picture:
+@dataclass(frozen=True, repr=False)
+class Waterfall(Picture):
+    """The picture, and the trace itself."""
+
+    trace: Trace
+
+    def __len__(self) -> int:
+        return len(self.trace)
+
+
+@dataclass(frozen=True)
+class Traces:
+    """A list of traces, newest first."""
+
+    found: tuple[Trace, ...]
+
+    def __iter__(self) -> Iterator[Trace]:
+        return iter(self.found)
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    def __getitem__(self, index: int) -> Trace:
+        return self.found[index]
+
+    def __repr__(self) -> str:
+        return "\n".join("  ".join(row) for row in self._rows()) or "no traces"
+
+    def _repr_html_(self) -> str:
+        if not self.found:
+            return "<i>no traces</i>"
+        head = "".join(f"<th style='text-align:left'>{cell}</th>" for cell in _HEAD)
+        rows = "".join(
+            "<tr>"
+            + "".join(f"<td style='text-align:left'>{html.escape(cell)}</td>" for cell in row)
+            + "</tr>"
+            for row in self._rows()
+        )
+        return f"<table><tr>{head}</tr>{rows}</table>"
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        return [
+            (
+                dt.datetime.fromtimestamp(trace.start).strftime("%H:%M:%S"),
+                trace.id,
+                f"{len(trace)} spans",
+                f"{trace.duration * 1000:.1f} ms",
+                " → ".join(trace.services),
+            )
+            for trace in self.found
+        ]
+
+
+_HEAD = ("began", "trace", "spans", "took", "services")
+
+
+def draw(trace: Trace) -> Waterfall:
     """The picture and the same in words."""
     colours = {name: _COLOURS[i % len(_COLOURS)] for i, name in enumerate(trace.services)}
     rows = [_row(i, span, depth, trace, colours) for i, (span, depth) in enumerate(trace.tree())]
     height = len(rows) * _ROW + 34
     title = f"trace {trace.id[-16:]}: {len(trace)} spans"
-    return Picture(
-        svg.page(_LEFT + _WIDTH + 90, height, _axis(trace, height), *rows, title=title), repr(trace)
-    )
+    picture = svg.page(_LEFT + _WIDTH + 90, height, _axis(trace, height), *rows, title=title)
+    return Waterfall(picture, repr(trace), trace)
 
 
 def _row(number: int, span: Span, depth: int, trace: Trace, colours: dict[str, str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from meshcourse.observe.prometheus import Matrix, Series
 from meshcourse.widgets import svg
@@ -16,23 +17,31 @@ _LEFT, _WIDTH, _HEIGHT = 64, 560, 200
 MOST = 8
 
 
+@dataclass(frozen=True, repr=False)
+class Panel(Picture):
+    """The picture, and the numbers behind it."""
+
+    matrix: Matrix
+
+
 def draw(
     matrix: Matrix,
     *,
     title: str = "",
     unit: str = "",
     legend: Callable[[dict[str, str]], str] | None = None,
-) -> Picture:
+) -> Panel:
     """The picture and the same in words.
 
     :param legend: a line's name from its labels; by default the values that differ between the lines.
     """
-    lines = sorted(matrix.series, key=_last, reverse=True)[:MOST]
+    drawn = [line for line in matrix.series if any(map(math.isfinite, line.values))]
+    lines = sorted(drawn, key=_last, reverse=True)[:MOST]
     name = legend or _names(matrix)
     if not lines:
         empty = "no data in this time: send some traffic and look again"
         body = svg.text(_LEFT + _WIDTH / 2, _HEIGHT / 2, empty, fill=svg.LINE)
-        return Picture(svg.page(_LEFT + _WIDTH + 20, _HEIGHT + 30, body, title=title), empty)
+        return Panel(svg.page(_LEFT + _WIDTH + 20, _HEIGHT + 30, body, title=title), empty, matrix)
     top = _round_up(max(value for line in lines for value in line.values if math.isfinite(value)))
     parts = [_grid(matrix, top, unit)]
     parts += [_line(line, matrix, top, _COLOURS[i % len(_COLOURS)]) for i, line in enumerate(lines)]
@@ -43,9 +52,10 @@ def draw(
     height = _HEIGHT + 40 + 18 * len(lines)
     words = [f"{title or matrix.query} ({matrix.end - matrix.start:.0f} s)"]
     words += [f"  {name(line.labels)}: last {_number(_last(line))}{unit}" for line in lines]
-    if len(matrix) > MOST:
-        words.append(f"  and {len(matrix) - MOST} more")
-    return Picture(svg.page(_LEFT + _WIDTH + 20, height, *parts, title=title), "\n".join(words))
+    if len(drawn) > MOST:
+        words.append(f"  and {len(drawn) - MOST} more")
+    picture = svg.page(_LEFT + _WIDTH + 20, height, *parts, title=title)
+    return Panel(picture, "\n".join(words), matrix)
 
 
 def _last(line: Series) -> float:

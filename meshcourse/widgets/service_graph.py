@@ -1,0 +1,119 @@
+"""The service graph as Kiali knows it, in layers from left to right: who calls whom, how often, how well."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from meshcourse.observe.kiali import Edge, Graph, Node
+from meshcourse.widgets import svg
+from meshcourse.widgets.picture import Picture
+
+COLOURS = {"healthy": svg.OUT, "degraded": svg.LATE, "failing": svg.FAILED}
+_WIDTH, _HEIGHT, _GAP_X, _GAP_Y = 132, 44, 128, 26
+
+
+@dataclass(frozen=True, repr=False)
+class View(Picture):
+    """The picture, and the graph behind it."""
+
+    graph: Graph
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a node stands: its upper left corner."""
+
+    x: float
+    y: float
+
+
+def draw(graph: Graph) -> View:
+    """The picture and the same in words."""
+    shown = visible(graph)
+    if not shown:
+        words = repr(graph)
+        return View(svg.page(560, 60, svg.text(280, 34, words, fill=svg.LINE)), words, graph)
+    places = layout(shown, graph.edges)
+    width = max(place.x for place in places.values()) + _WIDTH + 12
+    height = max(place.y for place in places.values()) + _HEIGHT + 34
+    parts = [_edge(edge, places) for edge in graph.edges]
+    parts += [_node(node, places[node.id]) for node in shown]
+    parts.append(_legend(height))
+    return View(svg.page(width, height, *parts, title="service graph"), repr(graph), graph)
+
+
+def visible(graph: Graph) -> list[Node]:
+    """The nodes that have an edge."""
+    ends = {node.id for edge in graph.edges for node in (edge.source, edge.target)}
+    return [node for node in graph.nodes if node.id in ends]
+
+
+def layout(nodes: list[Node], edges: tuple[Edge, ...]) -> dict[str, Place]:
+    """A column for each number of steps from where traffic comes in; rows by name, each column centred."""
+    columns: dict[int, list[Node]] = defaultdict(list)
+    steps = depths(nodes, edges)
+    for node in nodes:
+        columns[steps[node.id]].append(node)
+    tallest = max(map(len, columns.values()))
+    places = {}
+    for depth, members in columns.items():
+        above = (tallest - len(members)) * (_HEIGHT + _GAP_Y) / 2
+        for row, node in enumerate(sorted(members, key=lambda node: node.label)):
+            x = 8 + depth * (_WIDTH + _GAP_X)
+            places[node.id] = Place(x, 8 + above + row * (_HEIGHT + _GAP_Y))
+    return places
+
+
+def depths(nodes: list[Node], edges: tuple[Edge, ...]) -> dict[str, int]:
+    """The longest way to each node from one that nobody calls; a circle is cut where it is entered."""
+    found: dict[str, int] = {node.id: 0 for node in nodes}
+    for _ in nodes:
+        for edge in edges:
+            if edge.source.id != edge.target.id:
+                deeper = found[edge.source.id] + 1
+                found[edge.target.id] = min(max(found[edge.target.id], deeper), len(nodes) - 1)
+    used = sorted(set(found.values()))
+    return {node: used.index(depth) for node, depth in found.items()}
+
+
+def _edge(edge: Edge, places: dict[str, Place]) -> str:
+    start, end = places[edge.source.id], places[edge.target.id]
+    x1, y1 = start.x + _WIDTH, start.y + _HEIGHT / 2
+    x2, y2 = end.x - 7, end.y + _HEIGHT / 2
+    bend = (x2 - x1) / 2
+    colour = COLOURS[edge.state]
+    path = f"M{x1:.0f} {y1:.0f}C{x1 + bend:.0f} {y1:.0f} {x2 - bend:.0f} {y2:.0f} {x2:.0f} {y2:.0f}"
+    middle, above = x1 + (x2 - x1) * 0.6, y1 + (y2 - y1) * 0.65 - 6
+    label = f"{edge.rate:.1f}/s"
+    label += f", {edge.failed:.0%} failed" if edge.failed else ""
+    lock = "🔒 " if edge.mtls >= 99.5 else ""
+    tip = f"M{x2:.0f} {y2 - 4:.0f}L{x2 + 7:.0f} {y2:.0f}L{x2:.0f} {y2 + 4:.0f}Z"
+    return (
+        f"<path d='{path}' fill='none' stroke='{colour}' stroke-width='2'/>"
+        f"<path d='{tip}' fill='{colour}'/>"
+        + svg.text(middle, above, lock + label, size=10, fill=colour)
+    )
+
+
+def _node(node: Node, place: Place) -> str:
+    fill, stroke = svg.CONTROL if node.kind == "service" else svg.APP
+    if node.kind == "unknown":
+        fill, stroke = "#fff", svg.LINE
+    middle = place.x + _WIDTH / 2
+    name = svg.shorten(node.name, 19)
+    below = node.version or node.namespace
+    return (
+        svg.box(place.x, place.y, _WIDTH, _HEIGHT, fill=fill, stroke=stroke)
+        + svg.text(middle, place.y + 19, name, size=12, fill=svg.INK, weight="bold")
+        + svg.text(middle, place.y + 35, below, size=10, fill=svg.LINE)
+    )
+
+
+def _legend(height: float) -> str:
+    parts = []
+    for number, (state, colour) in enumerate(COLOURS.items()):
+        x = 10 + number * 90
+        parts.append(svg.line(x, height - 10, x + 18, height - 10, stroke=colour))
+        parts.append(svg.text(x + 24, height - 6, state, size=10, anchor="start"))
+    return "".join(parts) + svg.text(300, height - 6, "🔒 mutual TLS", size=10, anchor="start")
