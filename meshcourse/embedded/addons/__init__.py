@@ -15,6 +15,7 @@ _HERE: Final = "meshcourse.embedded.addons"
 IMAGES: Final[dict[str, str]] = {
     "prom/prometheus": f"{_HERE}.prometheus.main:main",
     "jaegertracing/jaeger": f"{_HERE}.jaeger.main:main",
+    "kiali/kiali": f"{_HERE}.kiali.main:main",
     "grafana/grafana": f"{_HERE}.grafana.main:main",
     "jaegertracing/all-in-one": f"{_HERE}.jaeger.main:main",
 }
