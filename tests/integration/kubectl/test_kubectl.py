@@ -354,6 +354,16 @@ def test_top(web: Kubectl) -> None:
     assert re.fullmatch(r"\d+%", node[2])
 
 
+def test_a_rehearsed_drain_evicts_nobody(web: Kubectl) -> None:
+    before = web("get", "pods", "-o", "name")
+    node = web.value("{.items[0].metadata.name}", "nodes")
+    said = web("drain", node, "--ignore-daemonsets", "--dry-run=server", "--force")
+    assert f"evicting pod {web.namespace}/web-" in said
+    assert f"node/{node} drained (server dry run)" in said
+    assert web("get", "pods", "-o", "name") == before
+    assert web.value("{.spec.unschedulable}", "node", node) == ""
+
+
 def test_auth(kubectl: Kubectl) -> None:
     assert kubectl("auth", "can-i", "create", "pods") == "yes\n"
     assert "kubernetes-admin" in kubectl("auth", "whoami")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from meshcourse.embedded.apiserver.core import Core
 from meshcourse.embedded.apiserver.rest import delete, metadata, ownership, read, virtual
 from meshcourse.embedded.apiserver.rest.call import Call
@@ -79,9 +81,13 @@ class Evictions(virtual.Virtual):
         pod = read.stored(core, call)
         for budget in core.store.list(_BUDGETS.qualified, call.namespace):
             _check(budget, pod)
-        wanted = delete.options(body.get("deleteOptions") or {})
+        given = body.get("deleteOptions") or {}
+        wanted = delete.options(given)
+        # kubectl drain says in the body that it only rehearses.
+        rehearsal = dataclasses.replace(call.options, dry_run=True)
+        options = rehearsal if given.get("dryRun") else call.options
         plain = Call(
-            call.user, "delete", call.kind, call.namespace, call.name, "", call.options, call.agent
+            call.user, "delete", call.kind, call.namespace, call.name, "", options, call.agent
         )
         await delete.delete(core, plain, wanted)
         return dict(_SUCCESS)
