@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -67,6 +68,7 @@ class FakeApi(ThreadingHTTPServer):
         obj = copy.deepcopy(fields)
         meta = obj.setdefault("metadata", {})
         meta.update(name=parts[-1], resourceVersion=str(self.version))
+        meta.setdefault("uid", str(uuid.uuid5(uuid.NAMESPACE_URL, path)))
         if "namespaces" in parts[:-2]:
             meta["namespace"] = parts[parts.index("namespaces") + 1]
         self.objects[path] = obj
@@ -179,9 +181,8 @@ def _select(server: FakeApi, path: str, query: dict[str, str]) -> list[Object]:
     found = []
     for at, obj in server.objects.items():
         labels = obj["metadata"].get("labels") or {}
-        inside = at.startswith(path + "/") or (
-            "namespaces" not in path and at.split("/")[-2] == plural
-        )
+        folder, kind = at.rsplit("/", 1)[0], at.split("/")[-2]
+        inside = folder == path or ("namespaces" not in path and kind == plural)
         if inside and not name.strip(obj["metadata"]["name"]) and wanted.items() <= labels.items():
             found.append(obj)
     return found
