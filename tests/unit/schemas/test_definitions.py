@@ -24,9 +24,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def _seconds() -> float:
     definitions.compact.cache_clear()
-    start = time.perf_counter()
+    start = time.process_time()
     assert len(definitions.compact()) > 500
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def test_the_copy_is_made_once_and_is_private(cache: Path) -> None:
