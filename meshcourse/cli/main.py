@@ -18,7 +18,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 Name = Annotated[str, typer.Option("--name", help="Which cluster (default: the only one).")]
-PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 
 @app.command()
@@ -100,20 +99,14 @@ def logs(
     typer.echo(embedded.logs(name, lines))
 
 
-@app.command(context_settings=PASS_THROUGH)
-def kubectl(context: typer.Context) -> None:
+@app.command()
+def kubectl() -> None:
     """kubectl against the cluster: the real one if it is on PATH, otherwise the course's own."""
-    from meshcourse.cli import clusters
-
-    raise typer.Exit(clusters.kubectl(context.args))
 
 
-@app.command(context_settings=PASS_THROUGH)
-def istioctl(context: typer.Context) -> None:
+@app.command()
+def istioctl() -> None:
     """istioctl against the cluster."""
-    from meshcourse.cli import clusters
-
-    raise typer.Exit(clusters.istioctl(context.args))
 
 
 @app.command()
@@ -147,12 +140,21 @@ _groups()
 def main() -> None:
     """The console script."""
     try:
+        if sys.argv[1:2] in (["kubectl"], ["istioctl"]):
+            sys.exit(_pass_on(sys.argv[1], sys.argv[2:]))
         app()
     except MeshcourseError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _pass_on(tool: str, arguments: list[str]) -> int:
+    """Tools get their arguments as they are: a parser of options in between would swallow the ``--`` of exec."""
+    from meshcourse.cli import clusters
+
+    return clusters.kubectl(arguments) if tool == "kubectl" else clusters.istioctl(arguments)
 
 
 if __name__ == "__main__":
