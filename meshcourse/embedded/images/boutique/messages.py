@@ -1,18 +1,18 @@
 """The messages and services of protobuf package `hipstershop`, as descriptors written in Python. No I/O.
 
 Field names and numbers are those of microservices-demo's protos/demo.proto, for the real services speak them too.
-There is no compiler step: the tables below become a file descriptor when this module is loaded.
+There is no compiler step: the tables below become message classes when this module is loaded (`protos`).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from meshcourse.embedded.images import protos
 
 PACKAGE = "hipstershop"
 
-#: Message → its fields: ``type name=number``, a leading ``*`` for repeated.
+#: Message → its fields, as `protos` has them.
 MESSAGES = {
     "Empty": "",
     "Money": "string currency_code=1, int64 units=2, int32 nanos=3",
@@ -89,42 +89,7 @@ SERVICES: dict[str, dict[str, tuple[str, str]]] = {
     "AdService": {"GetAds": ("AdRequest", "AdResponse")},
 }
 
-_FIELD = descriptor_pb2.FieldDescriptorProto
-_SCALARS = {"string": _FIELD.TYPE_STRING, "int32": _FIELD.TYPE_INT32, "int64": _FIELD.TYPE_INT64}
-
-
-def _add_field(message: descriptor_pb2.DescriptorProto, text: str) -> None:
-    kind, _, rest = text.partition(" ")
-    name, _, number = rest.partition("=")
-    repeated = kind.startswith("*")
-    kind = kind.lstrip("*")
-    field = message.field.add(
-        name=name,
-        number=int(number),
-        label=_FIELD.LABEL_REPEATED if repeated else _FIELD.LABEL_OPTIONAL,
-        type=_SCALARS.get(kind, _FIELD.TYPE_MESSAGE),
-    )
-    if kind not in _SCALARS:
-        field.type_name = f".{PACKAGE}.{kind}"
-
-
-def _classes() -> dict[str, Any]:
-    file = descriptor_pb2.FileDescriptorProto(
-        name="hipstershop.proto", package=PACKAGE, syntax="proto3"
-    )
-    for name, fields in MESSAGES.items():
-        message = file.message_type.add(name=name)
-        for text in filter(None, fields.split(", ")):
-            _add_field(message, text)
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return {
-        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{PACKAGE}.{name}"))
-        for name in MESSAGES
-    }
-
-
-_CLASSES = _classes()
+_CLASSES = protos.classes(PACKAGE, MESSAGES)
 
 
 def of(name: str) -> Any:
