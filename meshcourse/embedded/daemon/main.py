@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from meshcourse import versions
 from meshcourse.embedded.daemon import census, numbers, state
+from meshcourse.errors import MeshcourseError
 
 #: Open files that a full node may need.
 _FILES = 16384
@@ -93,6 +94,7 @@ async def _bring_up(
     own: state.State, number: int, progress: Progress, stack: contextlib.AsyncExitStack
 ) -> str:
     """Start the parts in order; `stack` stops them in reverse. Returns the API server's URL."""
+    _check_inotify()
     # The fork server warms up in parallel with everything else, so it goes first.
     from meshcourse.embedded.daemon import images
     from meshcourse.embedded.kubelet.processes.client import Forker
@@ -138,6 +140,22 @@ async def _bring_up(
     stack.push_async_callback(kubelet.stop)
     progress.done("kubelet")
     return server.url
+
+
+def _check_inotify() -> None:
+    """:raises MeshcourseError: if Envoys could not even start."""
+    from meshcourse.embedded.kubelet import limits
+
+    left = limits.inotify_left()
+    if left < limits.LEAST:
+        raise MeshcourseError(
+            f"the system gives this user only {left} more inotify instances, and every Envoy needs some",
+            remedy=limits.REMEDY,
+        )
+    if left < limits.COMFORTABLE:
+        log.warning(
+            "only %d inotify instances are left, two for each Envoy: %s", left, limits.REMEDY
+        )
 
 
 def _raise_file_limit() -> None:

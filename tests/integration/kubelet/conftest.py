@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import time
 from collections.abc import AsyncIterator, Callable
@@ -36,11 +37,22 @@ class Node:
         self.directory = directory
 
     async def start(self) -> None:
+        self._stack = contextlib.AsyncExitStack()
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
         self.forker = make_forker("nodetest", self.directory)
+        self._stack.push_async_callback(self.forker.close)
         self.server = Server(self.directory, "nodetest", cluster_number=NUMBER)
+        self._stack.push_async_callback(self.server.stop)
         await self.server.start()
         self.client = self.server.local("system:node:test")
         self.manager = Manager(self.server.local("system:controllers"), cluster_number=NUMBER)
+        self._stack.push_async_callback(self.manager.stop)
         await self.manager.start()
         address = urlsplit(self.server.url)
         self.catalogue = Catalogue(IMAGES, self.directory / "images.json")
@@ -54,13 +66,11 @@ class Node:
             api_address=(str(address.hostname), address.port or 0),
         )
         self.server.backend = self.kubelet
+        self._stack.push_async_callback(self.kubelet.stop)
         await self.kubelet.start()
 
     async def stop(self) -> None:
-        await self.kubelet.stop()
-        await self.manager.stop()
-        await self.server.stop()
-        await self.forker.close()
+        await self._stack.aclose()
 
     async def run(self, pod: Object) -> Object:
         return await self.client.create(refs.PODS, pod, "default")

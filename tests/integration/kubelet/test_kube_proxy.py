@@ -269,5 +269,5 @@ async def test_nothing_is_open_to_others(served: Node) -> None:
     directory = served.directory / "kube-proxy"
     assert directory.stat().st_mode & 0o077 == 0
     assert (directory / "admin.sock").stat().st_mode & 0o077 == 0
-    for name in ("clusters.json", "listeners.json", "routes-default.json"):
+    for name in ("clusters.json", "listeners.json", "routes.json"):
         assert (directory / name).stat().st_mode & 0o077 == 0

@@ -123,7 +123,8 @@ async def test_init_containers_run_one_after_the_other(node: Node, tmp_path: Pat
     init = [shell(name, f"sleep 0.1; echo {name} >> {order}") for name in ("one", "two")]
     main = shell("app", f"echo app >> {order}; exec sleep 60")
     await node.run(make_pod("pod", container=main, initContainers=init))
-    pod = await node.until_ready("pod")
+    await node.until_ready("pod")
+    pod = await node.until("pod", lambda _: order.read_text().count("\n") == 3)
     assert order.read_text().split() == ["one", "two", "app"]
     assert container_status(pod, "one")["state"]["terminated"]["reason"] == "Completed"
     assert container_status(pod, "one")["ready"] is True

@@ -6,11 +6,11 @@ Retries happen only where no byte of the request can have been sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from meshcourse.embedded.kube.objects import Key
-from meshcourse.embedded.kubelet.proxy.model import Address, External, ServicePort, View
+from meshcourse.embedded.kubelet.proxy.model import Address, ServicePort, View
 
 Json = dict[str, Any]
 
@@ -18,11 +18,15 @@ _TYPE = "type.googleapis.com/"
 _EXTERNAL = "external"
 _UNLIMITED = 1 << 20
 _DNS_CACHE = {"name": "system", "dns_lookup_family": "V4_PREFERRED"}
-CLUSTERS, LISTENERS = "clusters", "listeners"
+CLUSTERS, LISTENERS, ROUTES = "clusters", "listeners", "routes"
+#: The HTTP filter that looks names up.
+_NAMES = "names"
+#: Says which namespace's forward proxy a request came to; removed before the request goes on.
+_NAMESPACE = "x-meshcourse-namespace"
 _TYPES = {
     CLUSTERS: "envoy.config.cluster.v3.Cluster",
     LISTENERS: "envoy.config.listener.v3.Listener",
-    "routes": "envoy.config.route.v3.RouteConfiguration",
+    ROUTES: "envoy.config.route.v3.RouteConfiguration",
 }
 
 
@@ -141,29 +145,32 @@ def _tcp_listener(port: ServicePort, address: Address) -> Json:
 
 
 def _forward_listener(namespace: str, address: Address) -> Json:
+    proxy = _forward_proxy(namespace)
     return {
         "name": f"forward {namespace}",
         "address": _address(address),
         "enable_reuse_port": False,
-        "filter_chains": [
-            {"filters": [{"name": "http", "typed_config": _forward_proxy(namespace)}]}
-        ],
+        "filter_chains": [{"filters": [{"name": "http", "typed_config": proxy}]}],
     }
 
 
 def _forward_proxy(namespace: str) -> Json:
-    """Takes absolute-form requests and CONNECT, and changes nothing else about them."""
-    name = route_name(namespace)
+    """Takes absolute-form requests and CONNECT, and changes nothing else about them.
+
+    All namespaces share one route configuration (and one watched file); a header that does not leave this proxy tells
+    them apart.
+    """
     names = _any(
         "extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig", dns_cache_config=_DNS_CACHE
     )
     router = _any("extensions.filters.http.router.v3.Router", suppress_envoy_headers=True)
     return _any(
         "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        stat_prefix=name,
-        rds={"route_config_name": name, "config_source": file_source(name)},
+        stat_prefix="forward",
+        rds={"route_config_name": ROUTES, "config_source": file_source(ROUTES)},
+        early_header_mutation_extensions=[_mark(namespace)],
         http_filters=[
-            {"name": "names", "typed_config": names},
+            {"name": _NAMES, "typed_config": names},
             {"name": "router", "typed_config": router},
         ],
         upgrade_configs=[{"upgrade_type": "CONNECT"}, {"upgrade_type": "websocket"}],
@@ -177,72 +184,99 @@ def _forward_proxy(namespace: str) -> Json:
     )
 
 
-def route_name(namespace: str) -> str:
-    """The name of a namespace's route configuration, and of its file."""
-    return f"routes-{namespace}"
+def _mark(namespace: str) -> Json:
+    header = {"key": _NAMESPACE, "value": namespace}
+    change = {"append": {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}
+    mutation = _any(
+        "extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+        mutations=[change],
+    )
+    return {"name": "namespace", "typed_config": mutation}
 
 
-def routes(view: View, namespace: str) -> Json:
-    """How the forward proxy resolves names as seen from `namespace`."""
-    hosts = [_service_host(port, namespace) for port in view.ports]
-    hosts += [host for external in view.externals for host in _external_hosts(external, namespace)]
+def routes(view: View) -> Json:
+    """How the forward proxies resolve names: full names for everybody, short ones by the caller's namespace."""
+    short: dict[tuple[str, int], list[Json]] = {}
+    hosts: list[Json] = []
+    for target in _targets(view):
+        hosts.append(
+            _virtual_host(f"{target.namespace}/{target.name}:{target.port}", target.full, [target])
+        )
+        short.setdefault((target.name, target.port), []).extend(_routes(target, target.namespace))
+    for (name, port), found in short.items():
+        elsewhere = _routes(_Target("", name, port, _EXTERNAL))
+        domains = _with_port([name], port)
+        hosts.append({"name": f"{name}:{port}", "domains": domains, "routes": found + elsewhere})
+    anything = _virtual_host("anything else", ["*"], [_Target("", "", 0, _EXTERNAL)])
     return {
-        "name": route_name(namespace),
-        "virtual_hosts": [*hosts, _virtual_host("anything else", ["*"], _EXTERNAL)],
-        "request_headers_to_remove": ["x-forwarded-proto"],
+        "name": ROUTES,
+        "virtual_hosts": [*hosts, anything],
+        "request_headers_to_remove": ["x-forwarded-proto", _NAMESPACE],
         "validate_clusters": False,
     }
 
 
-def _service_host(port: ServicePort, namespace: str) -> Json:
-    return _virtual_host(port.cluster, domains(port.service, port.port, namespace), port.cluster)
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where a name and port lead.
+
+    :param host: the name to look up instead, for a Service of type ExternalName.
+    """
+
+    namespace: str
+    name: str
+    port: int
+    cluster: str
+    host: str = ""
+
+    @property
+    def full(self) -> list[str]:
+        """The authorities that mean this target in any namespace."""
+        stem = f"{self.name}.{self.namespace}"
+        names = [stem, f"{stem}.svc", f"{stem}.svc.cluster.local", f"{stem}.svc.cluster.local."]
+        return _with_port(names, self.port)
 
 
-def domains(service: Key, port: int, namespace: str) -> list[str]:
-    """Every way to write a Service's port as an authority; without a port the scheme's default is meant."""
-    full = f"{service.name}.{service.namespace}"
-    names = [full, f"{full}.svc", f"{full}.svc.cluster.local", f"{full}.svc.cluster.local."]
-    if service.namespace == namespace:
-        names.insert(0, service.name)
+def _targets(view: View) -> Iterator[_Target]:
+    for port in view.ports:
+        yield _Target(*port.service, port.port, port.cluster)
+    for external in view.externals:
+        for number in external.ports:
+            host = external.host if number == 80 else f"{external.host}:{number}"
+            yield _Target(*external.service, number, _EXTERNAL, host)
+
+
+def _with_port(names: list[str], port: int) -> list[str]:
+    """Without a port the scheme's default is meant."""
     found = [f"{name}:{port}" for name in names]
     return found + names if port == 80 else found
 
 
-def _external_hosts(external: External, namespace: str) -> Iterable[Json]:
-    for port in external.ports:
-        names = domains(external.service, port, namespace)
-        host = _virtual_host(
-            f"{external.service.namespace}/{external.service.name}:{port}", names, _EXTERNAL
-        )
-        target = external.host if port == 80 else f"{external.host}:{port}"
-        for route in host["routes"]:
+def _virtual_host(name: str, domains: list[str], targets: list[_Target]) -> Json:
+    found = [route for target in targets for route in _routes(target)]
+    return {"name": name, "domains": domains, "routes": found}
+
+
+def _routes(target: _Target, namespace: str = "") -> list[Json]:
+    """A tunnel and requests to a target, for callers of one namespace or for all."""
+    action: Json = {"cluster": target.cluster, "timeout": "0s"}
+    upgrade = {"upgrade_type": "CONNECT", "connect_config": {}}
+    retry = {"retry_on": "connect-failure,reset-before-request", "num_retries": 2}
+    found: list[Json] = [
+        {"match": {"connect_matcher": {}}, "route": {**action, "upgrade_configs": [upgrade]}},
+        {"match": {"prefix": "/"}, "route": {**action, "retry_policy": retry}},
+    ]
+    for route in found:
+        if namespace:
+            route["match"]["headers"] = [{"name": _NAMESPACE, "string_match": {"exact": namespace}}]
+        if target.host:
             route["typed_per_filter_config"] = {
-                "names": _any(
+                _NAMES: _any(
                     "extensions.filters.http.dynamic_forward_proxy.v3.PerRouteConfig",
-                    host_rewrite_literal=target,
+                    host_rewrite_literal=target.host,
                 )
             }
-        yield host
-
-
-def _virtual_host(name: str, names: list[str], cluster: str) -> Json:
-    tunnel = {
-        "match": {"connect_matcher": {}},
-        "route": {
-            "cluster": cluster,
-            "timeout": "0s",
-            "upgrade_configs": [{"upgrade_type": "CONNECT", "connect_config": {}}],
-        },
-    }
-    request = {
-        "match": {"prefix": "/"},
-        "route": {
-            "cluster": cluster,
-            "timeout": "0s",
-            "retry_policy": {"retry_on": "connect-failure,reset-before-request", "num_retries": 2},
-        },
-    }
-    return {"name": name, "domains": names, "routes": [tunnel, request]}
+    return found
 
 
 def _thresholds() -> Json:

@@ -8,9 +8,11 @@ import json
 import logging
 import os
 import signal
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from meshcourse.embedded.kubelet import limits
 from meshcourse.embedded.kubelet.layout import write_private
 from meshcourse.embedded.kubelet.processes.client import Forker, Process, Spec
 from meshcourse.embedded.kubelet.proxy import admin, config
@@ -20,9 +22,17 @@ log = logging.getLogger(__name__)
 
 #: How long Envoy may take to load a file before we go on without knowing.
 _ACKNOWLEDGE = 2.0
-_POLL = 0.005
+#: How long it may take to answer at all after it was started.
+_COME_UP = 20.0
+_POLL, _SLOWEST_POLL = 0.005, 0.1
 _RESTART_PAUSE = 1.0
 _STOP = 2.0
+#: Where Envoy says which version of a file it has loaded.
+_STATISTICS = {
+    config.CLUSTERS: "cluster_manager.cds",
+    config.LISTENERS: "listener_manager.lds",
+    config.ROUTES: f"http.forward.rds.{config.ROUTES}",
+}
 _VERSIONS = "version_text$|update_rejected$"
 
 
@@ -41,6 +51,9 @@ class Envoy:
         self._task: asyncio.Task[None] | None = None
         self._written: dict[str, str] = {}
         self._version = 0
+        self._versions: dict[str, str] = {}
+        self._rejections: dict[str, int] = {}
+        self._clusters: list[Json] = []
 
     @property
     def pid(self) -> int | None:
@@ -67,7 +80,7 @@ class Envoy:
         self._socket.unlink(missing_ok=True)
 
     async def apply(
-        self, clusters: list[Json], listeners: list[Json], routes: dict[str, Json]
+        self, clusters: list[Json], listeners: list[Json], routes: Json
     ) -> dict[str, str]:
         """Make this the configuration; returns listeners that could not be set up, with reasons.
 
@@ -75,61 +88,65 @@ class Envoy:
         """
         wanted = {cluster["name"] for cluster in clusters}
         kept = [old for old in self._clusters if old["name"] not in wanted]
-        await self._put(config.CLUSTERS, config.CLUSTERS, [*clusters, *kept], "cluster_manager.cds")
-        for name, route in routes.items():
-            # Envoy reads the routes of a new listener together with it, below.
-            known = name in self._written
-            await self._put(name, "routes", [route], f"http.{name}.rds.{name}", wait=known)
-        errors = await self._put(
-            config.LISTENERS, config.LISTENERS, listeners, "listener_manager.lds"
-        )
-        await self._put(config.CLUSTERS, config.CLUSTERS, clusters, "cluster_manager.cds")
+        await self._put(config.CLUSTERS, [*clusters, *kept])
+        await self._put(config.ROUTES, [routes])
+        errors = await self._put(config.LISTENERS, listeners)
+        await self._put(config.CLUSTERS, clusters)
         self._clusters = clusters
         return errors
 
-    _clusters: list[Json] = []  # noqa: RUF012 (replaced, never changed)
+    async def loaded(self) -> None:
+        """Return when Envoy has all that was written (or does not come up in time)."""
+        await self._acknowledged(*self._versions)
 
-    async def _put(
-        self, name: str, kind: str, resources: list[Json], statistic: str, *, wait: bool = True
-    ) -> dict[str, str]:
+    async def _put(self, kind: str, resources: list[Json]) -> dict[str, str]:
         """Write a file if its content is new and wait until Envoy has loaded it."""
         content = json.dumps(resources)
-        if self._written.get(name) == content:
+        if self._written.get(kind) == content:
             return {}
-        rejected = await self._rejections(statistic)
         self._version += 1
-        version = str(self._version)
-        self._write_json(f"{name}.json", config.response(kind, version, resources))
-        self._written[name] = content
-        if self.pid is None or not wait:
-            return {}
-        return await self._loaded(statistic, version, rejected)
+        self._versions[kind] = str(self._version)
+        self._write_json(f"{kind}.json", config.response(kind, str(self._version), resources))
+        self._written[kind] = content
+        return await self._acknowledged(kind)
 
-    async def _loaded(self, statistic: str, version: str, rejected: int) -> dict[str, str]:
+    async def _acknowledged(self, *kinds: str) -> dict[str, str]:
+        """Wait until these files are loaded; listeners that failed, with reasons, if Envoy refuses them."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + _ACKNOWLEDGE
-        while loop.time() < deadline and self.pid is not None:
-            with contextlib.suppress(OSError):
-                values = await admin.text_values(self._socket, _VERSIONS)
-                if values.get(f"{statistic}.version_text") == version:
+        deadline, pause = loop.time() + _COME_UP, _POLL
+        while loop.time() < deadline and self._task is not None:
+            values = await self._statistics()
+            if values:
+                deadline = min(deadline, loop.time() + _ACKNOWLEDGE)
+                if self._have(values, kinds):
                     return {}
-                if int(values.get(f"{statistic}.update_rejected", 0)) > rejected:
+                if self._refused(values):
                     return await self._why()
-            await asyncio.sleep(_POLL)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, _SLOWEST_POLL)
+        return {}
+
+    def _have(self, values: Mapping[str, str], kinds: Iterable[str]) -> bool:
+        texts = {kind: values.get(f"{_STATISTICS[kind]}.version_text") for kind in kinds}
+        return all(text == self._versions[kind] for kind, text in texts.items())
+
+    def _refused(self, values: Mapping[str, str]) -> bool:
+        """Whether Envoy has refused an update since the last look."""
+        counts = {name: int(n) for name, n in values.items() if name.endswith("rejected")}
+        found = any(count > self._rejections.get(name, 0) for name, count in counts.items())
+        self._rejections = counts
+        return found
+
+    async def _statistics(self) -> dict[str, str]:
+        """Versions and refusals; empty while nobody answers."""
+        with contextlib.suppress(OSError):
+            return await admin.text_values(self._socket, _VERSIONS)
         return {}
 
     async def _why(self) -> dict[str, str]:
         with contextlib.suppress(OSError):
             return await admin.listener_errors(self._socket)
         return {}
-
-    async def _rejections(self, statistic: str) -> int:
-        if self.pid is None:
-            return 0
-        with contextlib.suppress(OSError):
-            values = await admin.text_values(self._socket, _VERSIONS)
-            return int(values.get(f"{statistic}.update_rejected", 0))
-        return 0
 
     def _write_json(self, name: str, content: Any) -> None:
         write_private(self._directory / name, json.dumps(content).encode())
@@ -139,9 +156,9 @@ class Envoy:
             self._socket.unlink(missing_ok=True)
             with (self._directory / "envoy.log").open("ab") as output:
                 process = await self._spawn(output.fileno())
-            self._process = process
+            self._process, self._rejections = process, {}
             ended = await process.wait()
-            log.warning("kube-proxy ended with exit code %d; starting it again", ended.code)
+            log.warning("kube-proxy ended with exit code %d%s", ended.code, _explanation())
             await asyncio.sleep(_RESTART_PAUSE)
 
     async def _spawn(self, output: int) -> Process:
@@ -158,3 +175,10 @@ class Envoy:
             env["MESHCOURSE_CLUSTER_DIR"] = os.environ["MESHCOURSE_CLUSTER_DIR"]
         spec = Spec(argv, env, self._directory, title=f"meshcourse {self._name}: kube-proxy")
         return await self._forker.spawn(spec, None, output, output)
+
+
+def _explanation() -> str:
+    """What most likely ended an Envoy, with its remedy; "" if it is not that."""
+    if limits.inotify_left(limits.LEAST) >= limits.LEAST:
+        return "; starting it again"
+    return f": the system gives no more inotify instances; {limits.REMEDY}"

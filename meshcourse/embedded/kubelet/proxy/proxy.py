@@ -83,6 +83,7 @@ class KubeProxy:
             informer.add_handler(self._on_change)
         await self._sync()
         await self._envoy.start()
+        self._dirty.set()
         self._task = asyncio.create_task(self._keep(), name="kube-proxy sync")
 
     async def stop(self) -> None:
@@ -128,6 +129,7 @@ class KubeProxy:
                 await asyncio.wait_for(self._dirty.wait(), timeout)
             try:
                 await self._sync()
+                await self._envoy.loaded()
             except Exception:
                 log.exception("kube-proxy")
                 await asyncio.sleep(1)
@@ -143,7 +145,7 @@ class KubeProxy:
         errors = await self._envoy.apply(
             config.clusters(view),
             config.listeners(view, self._blocked, self._forward),
-            {config.route_name(ns): config.routes(view, ns) for ns in self._forward},
+            config.routes(view),
         )
         for name, why in errors.items():
             log.warning("listener %s: %s", name, why)
