@@ -136,7 +136,8 @@ class Kiali:
     async def _members(self, request: web.Request, mesh: Mesh, namespace: str) -> Json:
         """Health of the apps, services and workloads of one namespace."""
         interval = options.seconds(request.query.get("rateInterval") or "5m", "rateInterval")
-        asked = queries.health(namespace, max(1, int(interval)))
+        seconds = _clipped(int(interval), mesh, namespace, time.time())
+        asked = queries.health(namespace, seconds)
         answers = await self._prometheus.ask_all([one.text for one in asked], 0)
         samples = {one.metric: answers[one.text] for one in asked}
         return {
@@ -198,12 +199,14 @@ class Kiali:
 def durations(wanted: Options, mesh: Mesh, now: float) -> dict[str, int]:
     """Seconds to look back, by namespace: not to before it was created."""
     when = wanted.query_time or now
-    found = {}
-    for namespace in wanted.namespaces:
-        text = objects.dig(mesh.namespaces[namespace], "metadata.creationTimestamp", "")
-        age = when - dt.datetime.fromisoformat(text).timestamp() if text else wanted.duration
-        found[namespace] = min(wanted.duration, max(1, int(age)))
-    return found
+    return {one: _clipped(wanted.duration, mesh, one, when) for one in wanted.namespaces}
+
+
+def _clipped(seconds: int, mesh: Mesh, namespace: str, when: float) -> int:
+    """`seconds`, but not longer than the namespace has existed at `when`."""
+    text = objects.dig(mesh.namespaces[namespace], "metadata.creationTimestamp", "")
+    age = when - dt.datetime.fromisoformat(text).timestamp() if text else seconds
+    return max(1, min(seconds, int(age)))
 
 
 def _accessible(mesh: Mesh, namespaces: Iterable[str]) -> None:

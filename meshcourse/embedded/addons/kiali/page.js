@@ -20,7 +20,8 @@ const failedOf = d => +((d.traffic?.rates || {})[d.traffic?.protocol + "PercentE
 const colourOf = d => !rateOf(d) ? COLOURS.NA : d.traffic.protocol === "tcp" ? "#3577b8" : COLOURS[d.healthStatus] || COLOURS.NA
 const stateOf = d => d.healthData?.status?.status || "NA"
 const nameOf = d => d.nodeType === "unknown" ? "outside" : d.nodeType === "service" ? d.service : d.nodeType === "app" ? d.app : d.workload
-const fullName = d => [nameOf(d), d.nodeType === "app" ? d.version : ""].filter(Boolean).join(" ")
+const versionOf = d => d.version && d.version !== "unknown" ? d.version : ""
+const fullName = d => [nameOf(d), d.nodeType === "app" ? versionOf(d) : ""].filter(Boolean).join(" ")
 
 function labelOf(d) {
   const mode = $("labels").value, protocol = d.traffic?.protocol, rates = d.traffic?.rates || {}, rate = rateOf(d)
@@ -55,8 +56,8 @@ function badges(d) {
 }
 function node(d, at) {
   const group = draw("g", {class: `node ${d.isIdle ? "idle" : ""}`, transform: `translate(${at.x},${at.y})`, "data-id": d.id, tabindex: 0})
-  group.append(shape(d), badges(d), Object.assign(draw("text", {y: 33}), {textContent: d.nodeType === "app" && d.parent ? d.version || nameOf(d) : nameOf(d)}))
-  const below = d.nodeType === "app" && !d.parent ? d.version : ""
+  group.append(shape(d), badges(d), Object.assign(draw("text", {y: 33}), {textContent: d.nodeType === "app" && d.parent ? versionOf(d) || nameOf(d) : nameOf(d)}))
+  const below = d.nodeType === "app" && !d.parent ? versionOf(d) : ""
   if (below || d.isOutside) group.append(Object.assign(draw("text", {class: "small", y: 46}), {textContent: d.isOutside ? d.namespace : below}))
   group.addEventListener("click", () => pick(d.id)); return group
 }
@@ -96,9 +97,10 @@ function refreshEdge(entry) {
 function boxes(found, place) {
   const group = draw("g")
   for (const box of found.filter(d => d.isBox)) {
-    const inside = found.filter(d => d.parent === box.id && place.has(d.id)).map(d => place.get(d.id)); if (!inside.length) continue
-    const xs = inside.map(p => p.x), ys = inside.map(p => p.y), x = Math.min(...xs) - 44, y = Math.min(...ys) - 44
-    group.append(draw("g", {class: "box"}, draw("rect", {x, y, width: Math.max(...xs) + 44 - x, height: Math.max(...ys) + 58 - y, rx: 8}), Object.assign(draw("text", {x: x + 7, y: Math.max(...ys) + 53}), {textContent: box.app || box.namespace})))
+    const members = found.filter(d => d.parent === box.id && place.has(d.id)), inside = members.map(d => place.get(d.id)); if (!inside.length) continue
+    const title = box.app || box.namespace, half = Math.max(44, ...members.map(d => nameOf(d).length * (d.nodeType === "service" ? 3.5 : 0)), members.length > 1 && new Set(inside.map(p => p.x)).size > 1 ? 0 : title.length * 3.5 + 4)
+    const xs = inside.map(p => p.x), ys = inside.map(p => p.y), x = Math.min(...xs) - half, y = Math.min(...ys) - 40
+    group.append(draw("g", {class: "box"}, draw("rect", {x, y, width: Math.max(...xs) + half - x, height: Math.max(...ys) + 56 - y, rx: 8}), Object.assign(draw("text", {x: x + 7, y: Math.max(...ys) + 51}), {textContent: title})))
   }
   return group
 }
@@ -162,7 +164,7 @@ function aboutEdge(d) {
 function aboutNode(d) {
   const kind = {app: "App", service: "Service", workload: "Workload", box: "Box", unknown: "Outside the mesh"}[d.nodeType], out = [el("h2", {textContent: `${kind} ${d.nodeType === "unknown" ? "" : fullName(d)}`}), pill(stateOf(d))]
   const ready = d.healthData?.workloadStatus ? [d.healthData.workloadStatus] : d.healthData?.workloadStatuses || []
-  out.push(el("h3", {textContent: "What it is"}), rows([["namespace", d.namespace], ["workload", d.workload], ["version", d.version], ["ready pods", ready.map(s => `${s.availableReplicas}/${s.desiredReplicas}`).join(", ")], ["istio", badgesOf(d).join(", ").toLowerCase()], ["virtual service for", (d.hasVS?.hostnames || []).join(", ")]]))
+  out.push(el("h3", {textContent: "What it is"}), rows([["namespace", d.namespace], ["workload", d.workload], ["version", versionOf(d)], ["ready pods", ready.map(s => `${s.availableReplicas}/${s.desiredReplicas}`).join(", ")], ["istio", badgesOf(d).join(", ").toLowerCase()], ["virtual service for", (d.hasVS?.hostnames || []).join(", ")]]))
   for (const t of d.traffic || []) out.push(el("h3", {textContent: t.protocol === "tcp" ? "TCP, bytes per second" : t.protocol.toUpperCase() + ", requests per second"}), rows(Object.entries(t.rates).map(([k, v]) => [k.replace(t.protocol, "").replace(/^In(?=.)/, "in, ").replace(/^(In|Out)$/, w => w.toLowerCase()), v])))
   if (d.isIdle) out.push(el("p", {className: "note", textContent: "No traffic in this time."}))
   return out

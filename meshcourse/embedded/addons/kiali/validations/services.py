@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from meshcourse.embedded.addons.kiali.mesh import ROOT, Mesh, carries, has_proxy
+from meshcourse.embedded.addons.kiali.mesh import ROOT, Mesh, carries
 from meshcourse.embedded.addons.kiali.validations import codes
 from meshcourse.embedded.addons.kiali.validations.codes import Finding, Key
 from meshcourse.embedded.kube import objects, refs
@@ -37,7 +37,8 @@ def check(mesh: Mesh) -> Iterator[Finding]:
         if not selector:
             continue
         pods = mesh.pods(key.namespace, lambda labels, chosen=selector: carries(labels, chosen))  # type: ignore[misc]
-        if any(map(has_proxy, pods)):
+        # Gateways bring their own proxies; what they serve is said by their Gateway objects.
+        if any("sidecar.istio.io/status" in objects.annotations_of(pod) for pod in pods):
             yield from _names(key, service)
         if key.namespace != ROOT:
             yield from _targets(key, service, mesh)
