@@ -16,6 +16,7 @@ IMAGES: Final[dict[str, str]] = {
     "prom/prometheus": f"{_HERE}.prometheus.main:main",
     "jaegertracing/jaeger": f"{_HERE}.jaeger.main:main",
     "kiali/kiali": f"{_HERE}.kiali.main:main",
+    "fluent/fluent-bit": f"{_HERE}.fluentbit.main:main",
     "grafana/grafana": f"{_HERE}.grafana.main:main",
     "jaegertracing/all-in-one": f"{_HERE}.jaeger.main:main",
 }
