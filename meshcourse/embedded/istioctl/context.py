@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO, TypeVar
 
 from meshcourse.embedded.client.http import HttpClient
 from meshcourse.embedded.kube import refs
@@ -36,6 +37,23 @@ KINDS: dict[str, Resource] = {
         Resource(_RBAC, "v1", "rolebindings", "RoleBinding"),
     )
 }
+
+
+_T = TypeVar("_T")
+
+
+def run(work: Coroutine[Any, Any, _T]) -> _T:
+    """Run a command's asynchronous part to its end, and let its connections close."""
+
+    async def whole() -> _T:
+        try:
+            return await work
+        finally:
+            # A closed TLS connection leaves the event loop one turn later.
+            for _ in range(3):
+                await asyncio.sleep(0)
+
+    return asyncio.run(whole())
 
 
 class Failure(MeshcourseError):

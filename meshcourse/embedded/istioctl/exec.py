@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import aiohttp
 
@@ -12,6 +14,7 @@ from meshcourse.embedded.istioctl.context import Context, Failure
 
 _PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 _STDOUT, _STDERR, _ERROR = 1, 2, 3
+_GOODBYE, _GOODBYE_STEPS = 1.0, 200  # seconds at most, and how often to look
 _TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=10)
 
 
@@ -39,11 +42,22 @@ async def run(
                 max_msg_size=0,
             ) as socket,
         ):
-            return await _collect(socket)
+            raw = socket.get_extra_info("socket")
+            output = await _collect(socket)
+        await _closed(raw)
     except aiohttp.WSServerHandshakeError as error:
         raise Failure(_refusal(error, namespace, pod, container)) from error
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         raise Failure(f"cannot run a command in pod {pod}.{namespace}: {error}") from error
+    return output
+
+
+async def _closed(raw: Any) -> None:
+    """Wait for the other side's goodbye, so that no half-closed connection outlives the event loop."""
+    for _ in range(_GOODBYE_STEPS):
+        if raw is None or raw.fileno() == -1:
+            return
+        await asyncio.sleep(_GOODBYE / _GOODBYE_STEPS)
 
 
 async def _collect(socket: aiohttp.ClientWebSocketResponse) -> bytes:

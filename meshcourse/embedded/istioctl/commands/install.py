@@ -76,7 +76,7 @@ def run(ctx: Context, arguments: argparse.Namespace) -> int:
         for part in parts:
             ctx.print(f"✔ {part.title} installed {part.icon} (dry run)")
         return 0
-    asyncio.run(_install(ctx, parts, arguments.readiness_timeout))
+    context.run(_install(ctx, parts, arguments.readiness_timeout))
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import sys
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from meshcourse.embedded.istioctl import context
 from meshcourse.embedded.istioctl.context import Context, Failure
 from meshcourse.embedded.istiod.inject import injector, policy, values
 from meshcourse.embedded.istiod.inject.owner import Owner
@@ -74,7 +74,7 @@ def _settings(ctx: Context, arguments: argparse.Namespace) -> Values:
     helm, mesh = arguments.valuesFile, arguments.meshConfigFile
     if helm and mesh:
         return values.read(_file(helm), _file(mesh), arguments.revision)
-    found = asyncio.run(_from_cluster(ctx, suffix))
+    found = context.run(_from_cluster(ctx, suffix))
     return values.read(
         _file(helm) if helm else json.loads(found[0]),
         _file(mesh) if mesh else yaml.safe_load(found[1]) or {},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import datetime as dt
 import json
 from collections.abc import Sequence
@@ -35,7 +34,7 @@ def add(commands: Any, parents: Sequence[argparse.ArgumentParser]) -> None:
 def run(ctx: Context, arguments: argparse.Namespace) -> int:
     if arguments.output not in ("table", "json", "yaml"):
         raise Failure(f"output format {arguments.output!r} not supported")
-    entries = asyncio.run(_entries(ctx, arguments.pod))
+    entries = context.run(_entries(ctx, arguments.pod))
     if arguments.output == "json":
         ctx.print(json.dumps(entries, indent=4))
     elif arguments.output == "yaml":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -59,7 +58,7 @@ def run(ctx: Context, arguments: argparse.Namespace) -> int:
     elif not install.confirm(ctx, warning.rstrip("\n") or "Istio will be removed."):
         ctx.print("Cancelled.")
         return 1
-    asyncio.run(_uninstall(ctx, arguments))
+    context.run(_uninstall(ctx, arguments))
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from typing import Any
 import yaml
 
 from meshcourse import versions
-from meshcourse.embedded.istioctl import control_plane, pods
+from meshcourse.embedded.istioctl import context, control_plane, pods
 from meshcourse.embedded.istioctl.context import Context, Failure
 from meshcourse.embedded.kube import objects
 from meshcourse.errors import MeshcourseError
@@ -54,7 +53,7 @@ def run(ctx: Context, arguments: argparse.Namespace) -> int:
 def _remote(ctx: Context) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
     """Versions in the cluster; nothing, with a word why, if it cannot be asked."""
     try:
-        return asyncio.run(_ask(ctx))
+        return context.run(_ask(ctx))
     except MeshcourseError as error:
         ctx.warn(f"Istio is not present in the cluster: {error.message}")
         return [], []

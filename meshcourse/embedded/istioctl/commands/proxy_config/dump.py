@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from meshcourse.embedded.istioctl import exec, pods
+from meshcourse.embedded.istioctl import context, exec, pods
 from meshcourse.embedded.istioctl.context import Context, Failure
 
 Json = dict[str, Any]
@@ -20,7 +19,7 @@ def request(ctx: Context, pod: str, path: str, method: str = "GET") -> str:
 
     :raises Failure: if there is no such pod, or no proxy in it.
     """
-    return asyncio.run(_request(ctx, pod, path, method))
+    return context.run(_request(ctx, pod, path, method))
 
 
 async def _request(ctx: Context, pod: str, path: str, method: str) -> str:

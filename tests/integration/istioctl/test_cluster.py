@@ -1,0 +1,266 @@
+"""istioctl against a whole embedded cluster: install, look, change, remove."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from meshcourse.embedded.client.http import HttpClient
+from meshcourse.embedded.daemon import launcher
+from meshcourse.embedded.istioctl import context
+from meshcourse.embedded.istioctl.main import main
+from meshcourse.embedded.kube import objects, refs
+from meshcourse.embedded.kube.refs import Resource
+from meshcourse.embedded.kube.status import ApiError
+
+NAME = "istioctl-tests"
+Object = dict[str, Any]
+
+
+class Cluster:
+    """Objects, and istioctl as people type it."""
+
+    def __init__(self, kubeconfig: Path, capture: Callable[[], Any]) -> None:
+        self.kubeconfig = kubeconfig
+        self.capture = capture
+
+    def call(self, work: Callable[[HttpClient], Any]) -> Any:
+        async def run() -> Any:
+            async with HttpClient.from_kubeconfig(self.kubeconfig) as client:
+                return await work(client)
+
+        return context.run(run())
+
+    def apply(self, resource: Resource, obj: Object, namespace: str | None = "default") -> Object:
+        name = objects.name(obj)
+        return self.call(
+            lambda client: client.patch(
+                resource, name, obj, namespace, kind="apply", field_manager="test", force=True
+            )
+        )
+
+    def list(
+        self, resource: Resource, namespace: str | None = None, selector: str = ""
+    ) -> list[Object]:
+        return self.call(
+            lambda client: client.list(resource, namespace, label_selector=selector)
+        ).items
+
+    def istioctl(self, *words: str) -> tuple[int, str, str]:
+        """Exit code, standard output, standard error."""
+        self.capture()
+        code = main(["--kubeconfig", str(self.kubeconfig), *words])
+        out, err = self.capture()
+        return code, out, err
+
+    def ready(self, namespace: str, selector: str, count: int = 1) -> list[Object]:
+        deadline = time.monotonic() + 40
+        while True:
+            pods = self.list(refs.PODS, namespace, selector)
+            if len([pod for pod in pods if _ready(pod)]) == count:
+                return pods
+            assert time.monotonic() < deadline, [pod.get("status") for pod in pods]
+            time.sleep(0.1)
+
+
+def _ready(pod: Object) -> bool:
+    conditions = objects.dig(pod, "status.conditions", [])
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        try:
+            handle = launcher.up(NAME)
+            assert (
+                main(["-c", str(handle.kubeconfig), "install", "--set", "profile=demo", "-y"]) == 0
+            )
+            yield handle.kubeconfig
+        finally:
+            launcher.down(NAME, delete=True)
+
+
+@pytest.fixture
+def cluster(kubeconfig: Path, capsys: pytest.CaptureFixture[str]) -> Cluster:
+    return Cluster(kubeconfig, capsys.readouterr)
+
+
+def deployment(app: str, **annotations: str) -> Object:
+    image = f"registry.istio.io/release/examples-bookinfo-{app}-v1:1.20.3"
+    labels = {"app": app, "version": "v1"}
+    container = {"name": app, "image": image, "ports": [{"containerPort": 9080}]}
+    template = {
+        "metadata": {"labels": labels, "annotations": annotations},
+        "spec": {"containers": [container]},
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": f"{app}-v1", "labels": labels},
+        "spec": {"selector": {"matchLabels": labels}, "template": template},
+    }
+
+
+def service(app: str) -> Object:
+    spec = {"selector": {"app": app}, "ports": [{"name": "http", "port": 9080}]}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": app}, "spec": spec}
+
+
+@pytest.fixture
+def injected(cluster: Cluster) -> Object:
+    """The pod of details, with its sidecar."""
+    namespace = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": "default", "labels": {"istio-injection": "enabled"}},
+    }
+    cluster.apply(refs.NAMESPACES, namespace, None)
+    cluster.apply(refs.SERVICES, service("details"))
+    cluster.apply(refs.DEPLOYMENTS, deployment("details"))
+    (pod,) = cluster.ready("default", "app=details")
+    return pod
+
+
+def test_installing_again_changes_nothing_and_says_so_line_by_line(cluster: Cluster) -> None:
+    before = {objects.name(pod) for pod in cluster.list(refs.PODS, "istio-system")}
+    code, out, _ = cluster.istioctl("install", "--set", "profile=demo", "-y")
+    assert code == 0
+    lines = [line for line in out.splitlines() if line.startswith("✔")]
+    assert lines[:2] == ["✔ Istio core installed ⛵️", "✔ Istiod installed 🧠"]
+    assert set(lines[2:4]) == {"✔ Egress gateways installed 🛫", "✔ Ingress gateways installed 🛬"}
+    assert lines[4:] == ["✔ Installation complete"]
+    after = {objects.name(pod) for pod in cluster.list(refs.PODS, "istio-system")}
+    assert after == before
+    assert len(after) == 3
+
+
+def test_a_pod_gets_its_sidecar_and_identity(cluster: Cluster, injected: Object) -> None:
+    statuses = injected["status"]["initContainerStatuses"]
+    assert {s["name"]: s["ready"] for s in statuses} == {"istio-init": True, "istio-proxy": True}
+    code, out, _ = cluster.istioctl("proxy-config", "secret", "deploy/details-v1", "-o", "json")
+    assert code == 0
+    names = {entry["name"] for entry in json.loads(out)["dynamic_active_secrets"]}
+    assert names == {"default", "ROOTCA"}
+    code, out, _ = cluster.istioctl("pc", "s", objects.name(injected))
+    header, *rows = out.splitlines()
+    assert header.split()[:2] == ["RESOURCE", "NAME"]
+    assert {row.split()[0] for row in rows} == {"default", "ROOTCA"}
+    assert all("ACTIVE" in row and "true" in row for row in rows)
+
+
+def test_proxy_status_knows_every_proxy(cluster: Cluster, injected: Object) -> None:
+    code, out, err = cluster.istioctl("proxy-status")
+    assert (code, err) == (0, "")
+    header, *rows = out.splitlines()
+    assert header.split() == ["NAME", "CLUSTER", "ISTIOD", "VERSION", "SUBSCRIBED", "TYPES"]
+    for name in ("details-v1-", "istio-ingressgateway-", "istio-egressgateway-"):
+        assert [row for row in rows if row.startswith(name)], out
+    code, out, _ = cluster.istioctl("ps", f"{objects.name(injected)}.default")
+    assert out.splitlines() == ["Clusters Match", "Listeners Match", "Routes Match"]
+    code, out, _ = cluster.istioctl("version")
+    assert "control plane version: 1.30" in out
+    assert "proxies)" in out
+
+
+def test_proxy_config_shows_what_envoy_has(cluster: Cluster, injected: Object) -> None:
+    host = "details.default.svc.cluster.local"
+    _, out, _ = cluster.istioctl("pc", "cluster", "deploy/details-v1", "--fqdn", host)
+    header, row = out.splitlines()
+    assert header.split("  ")[0] == "SERVICE FQDN"
+    assert row.split() == [host, "9080", "-", "outbound", "EDS"]
+    _, out, _ = cluster.istioctl(
+        "pc", "endpoint", "deploy/details-v1", "--cluster", f"outbound|9080||{host}"
+    )
+    assert out.splitlines()[1].split()[:3] == [
+        f"{injected['status']['podIP']}:9080",
+        "HEALTHY",
+        "OK",
+    ]
+    _, out, _ = cluster.istioctl("pc", "listener", "deploy/details-v1", "--port", "9080")
+    assert "inbound|9080||" in out
+    _, out, _ = cluster.istioctl("pc", "route", "deploy/details-v1", "-o", "json")
+    assert any(route.get("name") == "outbound" for route in json.loads(out))
+    code, _, err = cluster.istioctl("pc", "cluster", "nobody")
+    assert (code, err) == (1, 'Error: pods "nobody" not found in namespace "default"\n')
+
+
+def test_a_change_reaches_the_proxies_and_names_its_origin(
+    cluster: Cluster, injected: Object
+) -> None:
+    rule = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "DestinationRule",
+        "metadata": {"name": "details"},
+        "spec": {"host": "details", "subsets": [{"name": "v1", "labels": {"version": "v1"}}]},
+    }
+    cluster.apply(refs.DESTINATIONRULES, rule)
+    deadline = time.monotonic() + 20
+    while True:
+        _, out, _ = cluster.istioctl("pc", "c", "deploy/details-v1", "--subset", "v1")
+        if len(out.splitlines()) == 2:
+            break
+        assert time.monotonic() < deadline, out
+    assert out.splitlines()[1].split()[2:] == ["v1", "outbound", "EDS", "details.default"]
+
+
+def test_what_is_wrong_is_refused_in_istios_words(cluster: Cluster) -> None:
+    route = {"destination": {"host": "details"}, "weight": -1}
+    bad = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": "bad"},
+        "spec": {"hosts": ["details"], "http": [{"route": [route]}]},
+    }
+    with pytest.raises(
+        ApiError, match=r'admission webhook "validation\.istio\.io" denied'
+    ) as caught:
+        cluster.apply(refs.VIRTUALSERVICES, bad)
+    assert "weight -1 < 0" in caught.value.message
+    bad["spec"] = {"hosts": ["details"]}
+    with pytest.raises(ApiError, match="http, tcp or tls must be provided in virtual service"):
+        cluster.apply(refs.VIRTUALSERVICES, bad)
+
+
+def test_kube_inject_writes_what_the_webhook_would_do(
+    cluster: Cluster, injected: Object, tmp_path: Path
+) -> None:
+    path = tmp_path / "ratings.yaml"
+    documents = [service("ratings"), deployment("ratings")]
+    path.write_text(yaml.safe_dump_all(documents))
+    code, out, _ = cluster.istioctl("kube-inject", "-f", str(path))
+    assert code == 0
+    first, second = yaml.safe_load_all(out)
+    assert first == documents[0]
+    spec = second["spec"]["template"]["spec"]
+    names = [container["name"] for container in spec["initContainers"]]
+    assert names == ["istio-init", "istio-proxy"]
+    theirs = {one["name"]: one for one in injected["spec"]["initContainers"]}["istio-proxy"]
+    ours = spec["initContainers"][1]
+    assert (ours["image"], ours["args"]) == (theirs["image"], theirs["args"])
+
+
+def test_uninstall_removes_everything_and_install_brings_it_back(cluster: Cluster) -> None:
+    code, out, _ = cluster.istioctl("uninstall", "--purge", "-y")
+    assert code == 0
+    assert "  Removed apps/v1, Kind=Deployment/istiod.istio-system." in out.splitlines()
+    assert out.splitlines()[-1] == "✔ Uninstall complete"
+    with pytest.raises(ApiError) as caught:
+        cluster.list(refs.VIRTUALSERVICES)
+    assert caught.value.code == 404
+    code, _, err = cluster.istioctl("ps")
+    assert code == 1
+    assert "no running Istio pods" in err
+    began = time.monotonic()
+    code, out, _ = cluster.istioctl("install", "--set", "profile=minimal", "-y")
+    print(f"minimal profile installed in {time.monotonic() - began:.2f} s")
+    assert code == 0
+    assert "gateways" not in out
+    cluster.ready("istio-system", "app=istiod")
