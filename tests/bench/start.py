@@ -52,7 +52,8 @@ def fresh() -> Iterator[Figure]:
         totals.append(seconds)
         for title, part in parts.items():
             stages.setdefault(title, []).append(part)
-        tear_down(mesh)
+        mesh.close()
+        tear_down()
     yield at_most(
         "up --with istio,bookinfo to the first page", statistics.median(totals), "s", RUNS, 8
     )
