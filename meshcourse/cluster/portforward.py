@@ -13,8 +13,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from meshcourse.cluster import rest
 from meshcourse.cluster.errors import ClusterError
-from meshcourse.cluster.rest import Rest
 from meshcourse.errors import MeshcourseError
 
 PROTOCOL = "v4.channel.k8s.io"
@@ -33,7 +33,7 @@ class PortForward:
 
     def __init__(
         self,
-        rest: Rest,
+        api: rest.Rest,
         pick: Callable[[], Target],
         *,
         host: str = "127.0.0.1",
@@ -41,7 +41,7 @@ class PortForward:
         on_connection: Callable[[int], None] | None = None,
         on_error: Callable[[str], None] | None = None,
     ) -> None:
-        self._rest = rest
+        self._api = api
         self._pick = pick
         self._on_connection = on_connection or (lambda _port: None)
         self._on_error = on_error or (lambda _text: None)
@@ -84,16 +84,19 @@ class PortForward:
             try:
                 namespace, pod, port = self._pick()
                 self._on_connection(port)
-                with contextlib.closing(self._dial(namespace, pod, port)) as remote:
+                remote = self._dial(namespace, pod, port)
+                try:
                     threading.Thread(target=_upload, args=(connection, remote), daemon=True).start()
                     if message := _download(remote, connection):
                         self._on_error(message)
+                finally:
+                    rest.hang_up(remote)
             except (MeshcourseError, OSError) as error:
                 self._on_error(str(error))
 
     def _dial(self, namespace: str, pod: str, port: int) -> Any:
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/portforward"
-        remote = self._rest.websocket(path, f"ports={port}", [PROTOCOL])
+        remote = self._api.websocket(path, f"ports={port}", [PROTOCOL])
         remote.settimeout(None)
         return remote
 

@@ -178,6 +178,12 @@ class Rest:
         )
 
 
+def hang_up(websocket: Any) -> None:
+    """Close a WebSocket and its TCP connection, also when the server has closed it first."""
+    websocket.close(timeout=1)
+    websocket.shutdown()
+
+
 def tls_context(access: kubeconfig.Access) -> ssl.SSLContext:
     """Verification against the cluster's own CA, with the client certificate if there is one."""
     context = ssl.create_default_context(cadata=access.ca or None)

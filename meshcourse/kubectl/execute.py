@@ -10,6 +10,7 @@ import json
 from typing import Any
 from urllib.parse import urlencode
 
+from meshcourse.cluster import rest
 from meshcourse.cluster.manifests import name_of, namespace_of
 from meshcourse.kubectl import logs, naming
 from meshcourse.kubectl.arguments import Flag
@@ -68,7 +69,7 @@ def _converse(context: Context, socket: Any) -> int:
     except websocket.WebSocketConnectionClosedException:
         pass
     finally:
-        socket.close()
+        rest.hang_up(socket)
     return _exit_code(context, status)
 
 

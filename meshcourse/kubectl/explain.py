@@ -20,13 +20,17 @@ def run(context: Context) -> int:
     kind = context.cluster.kind(name)
     schemas = _schemas(context, kind)
     schema = _of_kind(schemas, kind)
+    if kind.group:
+        context.say(f"GROUP:      {kind.group}")
+    context.say(f"KIND:       {kind.kind}")
+    context.say(f"VERSION:    {kind.version}\n")
     field = ""
     for step in fields:
         properties = _resolve(schema, schemas).get("properties") or {}
         if step not in properties:
             raise KubectlError(f'field "{step}" does not exist')
         field, schema = step, properties[step]
-    _show(context, kind, field, schema, schemas)
+    _show(context, field, schema, schemas)
     return 0
 
 
@@ -78,11 +82,7 @@ def _type(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
     return "Object" if schema.get("type") in (None, "object") else str(schema["type"])
 
 
-def _show(context: Context, kind: Kind, field: str, schema: dict[str, Any], schemas: Any) -> None:
-    if kind.group:
-        context.say(f"GROUP:      {kind.group}")
-    context.say(f"KIND:       {kind.kind}")
-    context.say(f"VERSION:    {kind.version}\n")
+def _show(context: Context, field: str, schema: dict[str, Any], schemas: Any) -> None:
     target = _resolve(schema, schemas)
     if field:
         context.say(f"FIELD: {field} <{_type(schema, schemas)}>\n\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from meshcourse.cluster.errors import ApiError
 from meshcourse.cluster.manifests import dig
 from meshcourse.cluster.rest import MERGE_PATCH
 from meshcourse.kubectl import naming
@@ -19,7 +20,11 @@ def run(context: Context) -> int:
         )
     count = int(context.args.text("replicas"))
     expected = context.args.text("current-replicas")
-    for target, obj in naming.resolve(context, context.args.words):
+    try:
+        found = naming.resolve(context, context.args.words)
+    except ApiError as error:
+        raise KubectlError(f"no objects passed to scale {error.message}") from error
+    for target, obj in found:
         if expected and int(expected) != dig(obj, "spec.replicas", 1):
             raise KubectlError(
                 f"Expected replicas to be {expected}, was {dig(obj, 'spec.replicas', 1)}"

@@ -29,12 +29,14 @@ def _string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     if "\n" in text:
         return dumper.represent_scalar(tag, text, style="|")
     found = dumper.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
-    plain = found == tag
+    plain = found in (tag, _INDICATOR)
     if not plain or text in _OLD_BOOLEANS:
         return dumper.represent_scalar(tag, text, style='"')
     return dumper.represent_scalar(tag, text)
 
 
+#: What PyYAML takes ``*``, ``&`` and ``!`` for at the start of a text; they are texts all the same.
+_INDICATOR = "tag:yaml.org,2002:yaml"
 #: Words that YAML 1.1 read as booleans: still quoted by kubectl.
 _OLD_BOOLEANS = {"y", "Y", "n", "N"}
 _Dumper.add_representer(str, _string)

@@ -88,9 +88,9 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 
 
 def test_yaml_has_sorted_keys_double_quotes_and_literal_blocks() -> None:
-    data = {"b": ["1", 1, True, None, "y", ""], "a": "two\nlines", "c": "http://x:80"}
+    data = {"b": ["1", 1, True, None, "y", ""], "a": "two\nlines", "c": "http://x:80", "d": "*"}
     assert yamlout.render(data) == (
-        'a: |-\n  two\n  lines\nb:\n- "1"\n- 1\n- true\n- null\n- "y"\n- ""\nc: http://x:80\n'
+        'a: |-\n  two\n  lines\nb:\n- "1"\n- 1\n- true\n- null\n- "y"\n- ""\nc: http://x:80\nd: \'*\'\n'
     )
 
 
