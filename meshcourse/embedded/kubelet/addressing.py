@@ -25,6 +25,9 @@ from meshcourse.errors import MeshcourseError
 
 Mode = Literal["addresses", "ports"]
 
+#: Ports that a pod uses without declaring them, for example ``15001,15020``.
+MORE_PORTS = "meshcourse.io/ports"
+
 FIRST_NUMBER, LAST_NUMBER = 64, 126
 _PODS = 4096
 #: Where ports are allocated from when there is one address; below the systems' ephemeral ranges.
@@ -221,8 +224,9 @@ def containers(pod: Object) -> Iterator[Object]:
 
 
 def container_ports(pod: Object) -> set[int]:
-    """Every port that the pod's containers declare or are probed at."""
-    found: set[int] = set()
+    """Every port that the pod's containers declare or are probed at, or that the pod asks for by annotation."""
+    text = objects.annotations_of(pod).get(MORE_PORTS, "")
+    found = {int(word) for word in text.split(",") if word.strip().isdigit()}
     for container in containers(pod):
         found.update(int(port["containerPort"]) for port in container.get("ports") or [])
         for probe in ("startupProbe", "readinessProbe", "livenessProbe"):

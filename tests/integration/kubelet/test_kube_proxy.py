@@ -44,7 +44,7 @@ async def settled(node: Node, name: str, endpoints: int) -> None:
     """Wait until kube-proxy has so many endpoints of a Service."""
     async with asyncio.timeout(10):
         while True:
-            view = node.kubelet._proxy._view()
+            view = node.kubelet._proxy._view(node.kubelet._proxy._services.items.values())
             found = next((p for p in view.ports if p.service.name == name), None)
             if found is not None and len(found.endpoints) == endpoints:
                 break

@@ -136,7 +136,7 @@ async def test_volumes_that_are_not_offered_say_so(node: Node) -> None:
 
 
 async def test_the_environment_of_a_container(node: Node) -> None:
-    await node.run(make_pod("pod", "wait"))
+    await node.run(make_pod("pod", "wait", container={"ports": [{"containerPort": 8080}]}))
     pod = await node.until_ready("pod")
     env = node.container("pod").running_spec.env
     root = node.container("pod").root
@@ -146,4 +146,5 @@ async def test_the_environment_of_a_container(node: Node) -> None:
     assert env["HOSTNAME"] == "pod"
     assert f"{env['KUBERNETES_SERVICE_HOST']}:{env['KUBERNETES_SERVICE_PORT']}" in node.server.url
     assert env["http_proxy"] == env["grpc_proxy"] == "http://127.91.255.1:3128"
+    assert env["MESHCOURSE_POD_PORT_8080"] == env["MESHCOURSE_APP_PORT_8080"] == "8080"
     assert "USER" not in env

@@ -81,6 +81,13 @@ def test_with_one_address_every_declared_and_probed_port_is_mapped() -> None:
     assert other.ports[8080] != found.ports[8080]
 
 
+def test_ports_that_a_pod_uses_without_declaring_them_can_be_asked_for() -> None:
+    asking = pod("a", 8080)
+    asking["metadata"]["annotations"] = {"meshcourse.io/ports": "15001, 15020"}
+    assert addressing.container_ports(asking) == {8080, 15001, 15020}
+    assert set(Allocator(Plan(66, "ports")).allocate(asking).ports) == {8080, 15001, 15020}
+
+
 def test_with_one_address_an_application_behind_a_sidecar_has_ports_of_its_own() -> None:
     env = [{"name": "MESHCOURSE_LISTEN_HOST", "value": "$(MESHCOURSE_APP_IP)"}]
     found = Allocator(Plan(66, "ports")).allocate(pod("a", 8080, env=env))

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from meshcourse.embedded.kube.objects import Object
+from meshcourse.embedded.kubelet import addressing
 from meshcourse.embedded.kubelet.images import Pulled
 from meshcourse.embedded.kubelet.pods import environment
 from meshcourse.embedded.kubelet.pods.view import PodView
@@ -104,10 +105,20 @@ def _base(view: PodView, root: Path) -> dict[str, str]:
         "MESHCOURSE_LISTEN_HOST": view.addresses.pod_ip,
         "MESHCOURSE_ROOT": str(root),
         "MESHCOURSE_PORTS": json.dumps(view.ports()),
+        **_real_ports(view),
         **node.proxy_environment(view.namespace),
     }
     env |= {name: os.environ[name] for name in _HANDED_ON if name in os.environ}
     return env
+
+
+def _real_ports(view: PodView) -> dict[str, str]:
+    """``MESHCOURSE_POD_PORT_8080`` and ``MESHCOURSE_APP_PORT_8080`` for every known port, mapped or not."""
+    found = {}
+    for port in sorted(addressing.container_ports(view.pod)):
+        found[f"MESHCOURSE_POD_PORT_{port}"] = str(view.addresses.pod(port)[1])
+        found[f"MESHCOURSE_APP_PORT_{port}"] = str(view.addresses.app(port)[1])
+    return found
 
 
 def _title(view: PodView, container: str, what: str) -> str:

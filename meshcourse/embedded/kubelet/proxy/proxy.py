@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from meshcourse.embedded.client.events import Recorder
@@ -138,9 +138,8 @@ class KubeProxy:
 
     async def _sync(self) -> None:
         self._dirty.clear()
-        for service in list(self._services.items.values()):
-            await self._annotate(service)
-        view = self._view()
+        services = [await self._annotate(one) for one in list(self._services.items.values())]
+        view = self._view(services)
         self._check_addresses(view)
         errors = await self._envoy.apply(
             config.clusters(view),
@@ -150,11 +149,11 @@ class KubeProxy:
         for name, why in errors.items():
             log.warning("listener %s: %s", name, why)
 
-    def _view(self) -> View:
+    def _view(self, services: Iterable[Object]) -> View:
         slices: dict[Key, list[Object]] = {}
         for slice_ in self._slices.items.values():
             slices.setdefault(model.service_of(slice_), []).append(slice_)
-        return model.view(self._services.items.values(), slices)
+        return model.view(services, slices)
 
     def _check_addresses(self, view: View) -> None:
         """Find out which new addresses another program holds or this user may not have."""
@@ -183,21 +182,22 @@ class KubeProxy:
         log.warning("service %s/%s: %s", key.namespace, key.name, message)
         self._recorder.event(service, "Warning", "FailedToListen", message)
 
-    async def _annotate(self, service: Object) -> None:
-        """Write down where a Service's ports really are, if that is not where its spec says."""
+    async def _annotate(self, service: Object) -> Object:
+        """The Service with its ports' real places written down, if they are not where its spec says."""
         given = self._mapping(service)
         text = objects.annotations_of(service).get(addresses.ANNOTATION)
         if given is None or text == given:
-            return
+            return service
         patch = {
             "metadata": {"uid": objects.uid(service), "annotations": {addresses.ANNOTATION: given}}
         }
         try:
-            await self._client.patch(
+            return await self._client.patch(
                 refs.SERVICES, objects.name(service), patch, objects.namespace(service)
             )
         except ApiError as error:
             log.debug("service %s: %s", objects.key(service), error.message)
+            return service
 
     def _mapping(self, service: Object) -> str | None:
         host = objects.dig(service, "spec.clusterIP", "")
