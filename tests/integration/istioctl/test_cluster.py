@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +16,6 @@ import yaml
 from meshcourse.embedded.client.http import HttpClient
 from meshcourse.embedded.daemon import launcher
 from meshcourse.embedded.istioctl import context
-from meshcourse.embedded.istioctl.main import main
 from meshcourse.embedded.kube import objects, refs
 from meshcourse.embedded.kube.refs import Resource
 from meshcourse.embedded.kube.status import ApiError
@@ -23,12 +24,24 @@ NAME = "istioctl-tests"
 Object = dict[str, Any]
 
 
-class Cluster:
-    """Objects, and istioctl as people type it."""
+def istioctl(kubeconfig: Path, *words: str) -> tuple[int, str, str]:
+    """Exit code, standard output, standard error of a command as people type it."""
+    program = [
+        sys.executable,
+        "-m",
+        "meshcourse.embedded.istioctl",
+        "--kubeconfig",
+        str(kubeconfig),
+    ]
+    done = subprocess.run([*program, *words], capture_output=True, text=True, timeout=90)
+    return done.returncode, done.stdout, done.stderr
 
-    def __init__(self, kubeconfig: Path, capture: Callable[[], Any]) -> None:
+
+class Cluster:
+    """Objects, and istioctl."""
+
+    def __init__(self, kubeconfig: Path) -> None:
         self.kubeconfig = kubeconfig
-        self.capture = capture
 
     def call(self, work: Callable[[HttpClient], Any]) -> Any:
         async def run() -> Any:
@@ -53,11 +66,7 @@ class Cluster:
         ).items
 
     def istioctl(self, *words: str) -> tuple[int, str, str]:
-        """Exit code, standard output, standard error."""
-        self.capture()
-        code = main(["--kubeconfig", str(self.kubeconfig), *words])
-        out, err = self.capture()
-        return code, out, err
+        return istioctl(self.kubeconfig, *words)
 
     def ready(self, namespace: str, selector: str, count: int = 1) -> list[Object]:
         deadline = time.monotonic() + 40
@@ -80,17 +89,16 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         try:
             handle = launcher.up(NAME)
-            assert (
-                main(["-c", str(handle.kubeconfig), "install", "--set", "profile=demo", "-y"]) == 0
-            )
+            code, out, err = istioctl(handle.kubeconfig, "install", "--set", "profile=demo", "-y")
+            assert code == 0, out + err
             yield handle.kubeconfig
         finally:
             launcher.down(NAME, delete=True)
 
 
 @pytest.fixture
-def cluster(kubeconfig: Path, capsys: pytest.CaptureFixture[str]) -> Cluster:
-    return Cluster(kubeconfig, capsys.readouterr)
+def cluster(kubeconfig: Path) -> Cluster:
+    return Cluster(kubeconfig)
 
 
 def deployment(app: str, **annotations: str) -> Object:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
-from meshcourse.embedded.client.protocol import Client
+from meshcourse.embedded.client.protocol import Client, WatchEvent
 from meshcourse.embedded.kube import objects, refs
 from meshcourse.embedded.kube.objects import Object
 from meshcourse.embedded.kube.refs import Resource
@@ -28,6 +28,7 @@ def crd_established(crd: Object) -> bool:
     return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
 
 
+_PAUSE = 0.1  # seconds between a watch that ended and the next
 _CHECKS: dict[str, tuple[Resource, Callable[[Object], bool]]] = {
     "Deployment": (refs.DEPLOYMENTS, deployment_ready),
     "CustomResourceDefinition": (refs.CRDS, crd_established),
@@ -45,17 +46,30 @@ async def until_ready(client: Client, obj: Object) -> None:
         found = await client.list(resource, namespace, field_selector=selector)
         if any(ready(one) for one in found.items):
             return
-        try:
-            async for event in client.watch(
-                resource,
-                namespace,
-                resource_version=found.resource_version,
-                field_selector=selector,
-            ):
-                if event.type in ("ADDED", "MODIFIED") and ready(event.object):
-                    return
-        except ApiError:
-            await asyncio.sleep(0.1)
+        events = client.watch(
+            resource,
+            namespace,
+            resource_version=found.resource_version,
+            field_selector=selector,
+        )
+        if await _seen(events, ready):
+            return
+        await asyncio.sleep(_PAUSE)
+
+
+async def _seen(events: AsyncIterator[WatchEvent], ready: Callable[[Object], bool]) -> bool:
+    """Whether a watch shows a ready object before it ends."""
+    try:
+        async for event in events:
+            if event.type in ("ADDED", "MODIFIED") and ready(event.object):
+                return True
+    except ApiError:
+        return False  # too old, or the server is restarting: list again
+    finally:
+        close = getattr(events, "aclose", None)
+        if close is not None:
+            await close()
+    return False
 
 
 async def reasons(client: Client, deployment: Object) -> list[str]:
