@@ -100,10 +100,19 @@ class Mesh(Cluster):
         return timeseries.draw(self.prometheus.range(query, minutes=minutes), **shown)
 
     def traces(
-        self, service: str = tracing.GATEWAY, *, minutes: float = 10.0, limit: int = 20
+        self,
+        service: str = tracing.GATEWAY,
+        *,
+        minutes: float = 10.0,
+        limit: int = 20,
+        expect: int = 0,
     ) -> spans.Traces:
-        """The newest traces with a span of a service."""
-        return spans.Traces(tuple(self.jaeger.traces(service, minutes=minutes, limit=limit)))
+        """The newest traces with a span of a service.
+
+        :param expect: wait some seconds until there are so many (spans are sent in batches).
+        """
+        found = tracing.newest(self, service, minutes=minutes, limit=limit, expect=expect)
+        return spans.Traces(tuple(found))
 
     def trace(self, request: str = "/productpage", **what: Any) -> spans.Waterfall:
         """Send one request and show its trace; or show the trace with an id.
@@ -229,6 +238,11 @@ def task(lab: str) -> views.Note:
     return views.Note(
         f"Exercise {found.slug}: {title.lstrip('# ')} ({found.minutes} minutes)", text.strip()
     )
+
+
+def begin(lab: str) -> None:
+    """Prepare what a lab starts from."""
+    steps.perform(manifest.read().lab(lab).start, mesh(), kubectl_in)
 
 
 def check(lab: str) -> runner.Report:

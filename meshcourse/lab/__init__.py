@@ -4,7 +4,7 @@ Belongs here: the course's manifest (`labs/course.toml`), checks and their findi
 proof that every lab can fail and can be solved, and the lint of notebooks. Does not belong here: the exercises
 themselves (they are in ``labs/``), pictures, magics. I/O is allowed.
 
-A lab's ``checks.py`` needs only ``from meshcourse.lab import Cluster, Finding, check, kubectl, traffic``.
+A lab's ``checks.py`` imports nothing but this room: ``from meshcourse.lab import Cluster, Finding, check, …``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,20 @@ from __future__ import annotations
 from meshcourse.cluster.cluster import Cluster
 from meshcourse.kubectl.front import run as kubectl
 from meshcourse.lab.checks import Finding, check
+from meshcourse.observe.addons import jaeger, kiali, prometheus
+from meshcourse.observe.logs import read as access_log
 from meshcourse.observe.send import traffic
+from meshcourse.observe.tracing import of_run as traces_of
 
-__all__ = ["Cluster", "Finding", "check", "kubectl", "traffic"]
+__all__ = [
+    "Cluster",
+    "Finding",
+    "access_log",
+    "check",
+    "jaeger",
+    "kiali",
+    "kubectl",
+    "prometheus",
+    "traces_of",
+    "traffic",
+]

@@ -165,11 +165,13 @@ class Kiali:
         seconds: float = 60.0,
         kind: str = "versionedApp",
         idle: bool = False,
+        at: float | None = None,
     ) -> Graph:
         """Who called whom.
 
         :param kind: ``versionedApp``, ``workload``, ``app`` or ``service``.
         :param idle: with edges that had traffic once but not in this time.
+        :param at: up to this moment, in whole seconds since the epoch (default: now).
         :raises AddonError: in Kiali's words, if it refuses.
         """
         params = {
@@ -179,6 +181,7 @@ class Kiali:
             "appenders": _APPENDERS,
             "responseTime": "avg",
             "includeIdleEdges": str(idle).lower(),
+            **({"queryTime": f"{at:.0f}"} if at is not None else {}),
         }
         return _graph(self._ask("/api/namespaces/graph", params), seconds)
 

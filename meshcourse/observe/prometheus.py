@@ -156,6 +156,41 @@ class Prometheus:
         )
         return Matrix(query, first, last, tuple(_series(row) for row in data["result"]))
 
+    def reaches(self, query: str, value: float, *, seconds: float = 60.0) -> float:
+        """Wait until a query's only value is at least `value`; returns the seconds that it took.
+
+        :raises AddonError: if it is not after `seconds`.
+        """
+        started = time.monotonic()
+        while (found := self.query(query).value) < value:
+            if time.monotonic() - started > seconds:
+                raise AddonError(
+                    f"{query} is {found:g} after {seconds:.0f} s, not {value:g}",
+                    remedy="Is everything scraped? `mesh.promql('up')`.",
+                )
+            time.sleep(0.1)
+        return time.monotonic() - started
+
+    def settled(self, query: str, *, seconds: float = 90.0) -> Vector:
+        """The answer, when it has not changed for two scrapes and the second in which Envoys pass numbers on.
+
+        :raises AddonError: if it still changes after `seconds`.
+        """
+        quiet = 2 * self.scrape_interval() + 1.5
+        started = changed = time.monotonic()
+        found = self.query(query)
+        while time.monotonic() - changed < quiet:
+            time.sleep(0.2)
+            now = self.query(query)
+            if now.samples != found.samples:
+                found, changed = now, time.monotonic()
+            if time.monotonic() - started > seconds:
+                raise AddonError(
+                    f"{query} still changes after {seconds:.0f} s",
+                    remedy="Does traffic from an earlier cell still run?",
+                )
+        return found
+
     def scrape_interval(self) -> float:
         """How often it scrapes, in seconds: what a reader has to wait for new numbers."""
         text = self._ask("status/config", {})["yaml"]

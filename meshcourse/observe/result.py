@@ -54,6 +54,7 @@ class Result:
     :param seconds: from the first request due to the last answer read.
     :param started: wall-clock time of the start (seconds since the epoch).
     :param stopped: the run was ended before its schedule was.
+    :param agent: the user agent that its requests named, by which logs and traces know them.
     """
 
     url: str
@@ -61,6 +62,7 @@ class Result:
     seconds: float
     started: float = 0.0
     stopped: bool = False
+    agent: str = ""
 
     @property
     def n(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from meshcourse.cluster.cluster import Cluster
@@ -42,25 +42,51 @@ def trace(cluster: Cluster, request: str, progress: Progress, **what: Any) -> Tr
     return _settled(lambda: _of_agent(jaeger, agent), f"a trace of {request}", progress)
 
 
-def of_run(
-    cluster: Cluster, result: Result, *, service: str = GATEWAY, seconds: float = QUIET
+def newest(
+    cluster: Cluster, service: str, *, minutes: float, limit: int, expect: int = 0
 ) -> list[Trace]:
-    """The traces of the requests of a run, counted when no more arrive.
+    """The newest traces with a span of a service.
+
+    :param expect: wait for so many (up to `PATIENCE` seconds), and until no more spans arrive.
+    """
+    jaeger = addons.jaeger(cluster)
+
+    def look() -> list[Trace]:
+        return jaeger.traces(service, minutes=minutes, limit=limit)
+
+    return _quiet(look, enough=expect) if expect else look()
+
+
+def of_run(cluster: Cluster, result: Result, *, service: str = GATEWAY) -> list[Trace]:
+    """The traces of the requests of a run, when no more spans arrive.
 
     :param service: whose spans they must have: that of the proxy which decides whether to trace.
     """
     jaeger = addons.jaeger(cluster)
-    found: list[Trace] = []
-    changed = time.monotonic()
-    while time.monotonic() - changed < seconds:
+
+    def look() -> list[Trace]:
         every = jaeger.traces(service, minutes=_minutes(result), limit=result.n + 500)
-        end = result.started + result.seconds + 1
-        now = [each for each in every if result.started - 0.5 <= each.start <= end]
-        if len(now) > len(found):
-            changed = time.monotonic()
-        found = now
+        return [each for each in every if _sent_by(each, result.agent)]
+
+    return _quiet(look)
+
+
+def _quiet(look: Callable[[], list[Trace]], *, enough: int = 0) -> list[Trace]:
+    """Look until the number of spans has not changed for `QUIET` seconds."""
+    found = look()
+    started = changed = time.monotonic()
+    while True:
+        waited = time.monotonic() - (changed if len(found) >= enough else started)
+        if waited > (QUIET if len(found) >= enough else PATIENCE):
+            return found
         time.sleep(0.5)
-    return found
+        now = look()
+        if sum(map(len, now)) != sum(map(len, found)):
+            found, changed = now, time.monotonic()
+
+
+def _sent_by(trace: Trace, agent: str) -> bool:
+    return any(span.tags.get("user_agent") == agent for span in trace.spans)
 
 
 def _minutes(result: Result) -> float:
@@ -70,7 +96,7 @@ def _minutes(result: Result) -> float:
 def _of_agent(jaeger: Jaeger, agent: str) -> Trace | None:
     """The trace of the request with a user agent: any of its spans says so."""
     for found in _recent(jaeger):
-        if any(span.tags.get("user_agent") == agent for span in found.spans):
+        if _sent_by(found, agent):
             return found
     return None
 
@@ -81,12 +107,12 @@ def _recent(jaeger: Jaeger) -> Sequence[Trace]:
     return [found for name in first for found in jaeger.traces(name, minutes=2.0, limit=50)]
 
 
-def _settled(look: Any, what: str, progress: Progress) -> Trace:
+def _settled(look: Callable[[], Trace | None], what: str, progress: Progress) -> Trace:
     started = changed = time.monotonic()
     found: Trace | None = None
     with progress.stage(f"spans of {what}"):
         while time.monotonic() - changed < (QUIET if found else PATIENCE):
-            now: Trace | None = look()
+            now = look()
             if now is not None and len(now) > (len(found) if found else 0):
                 found, changed = now, time.monotonic()
             progress.note(f"{len(found) if found else 0} so far")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -76,6 +77,8 @@ class Run:
         self.plan = plan
         self.samples: list[Sample] = []
         self.started = 0.0
+        #: What its requests are found by in logs and traces.
+        self.agent = plan.headers.get("User-Agent", f"meshcourse-traffic/{uuid.uuid4().hex[:12]}")
         self._on_progress = on_progress
         self._stop = threading.Event()
         self._ready = threading.Event()
@@ -113,6 +116,7 @@ class Run:
             self._seconds,
             self.started,
             self._stopped,
+            self.agent,
         )
 
     def __enter__(self) -> Run:
@@ -138,7 +142,7 @@ class Run:
             connector=aiohttp.TCPConnector(limit=plan.concurrency),
             cookie_jar=aiohttp.CookieJar(unsafe=True),  # gateways are often bare IP addresses
             timeout=aiohttp.ClientTimeout(total=plan.timeout),
-            headers={"User-Agent": "meshcourse-traffic", **plan.headers},
+            headers={**plan.headers, "User-Agent": self.agent},
         ) as session:
             extra = await sign_in(session, plan.url, plan.user) if plan.user else {}
             self.started, start = time.time(), time.perf_counter()

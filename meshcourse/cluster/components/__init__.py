@@ -37,6 +37,8 @@ REGISTRY: dict[str, Component] = {
     "prometheus": Component(("istio",), addons.starter("prometheus"), addons.remover("prometheus")),
     "grafana": Component(("prometheus",), addons.starter("grafana"), addons.remover("grafana")),
     "jaeger": Component(("istio",), addons.starter("jaeger"), addons.remover("jaeger")),
+    "kiali": Component(("prometheus",), addons.starter("kiali"), addons.remover("kiali")),
+    "fluent-bit": Component(("istio",), addons.starter("fluent-bit"), addons.remover("fluent-bit")),
 }
 
 
