@@ -31,12 +31,13 @@ def query_app(store: Store, base: str) -> web.Application:
     if not base:
         return inner
     outer = web.Application()
-    outer.add_subapp(base, inner)
 
     async def to_base(request: web.Request) -> web.StreamResponse:
         raise web.HTTPFound(f"{base}/")
 
+    # Before the inner application: its prefix claims the bare base as well, and answers 404.
     outer.add_routes([web.get("/", to_base), web.get(base, to_base)])
+    outer.add_subapp(base, inner)
     return outer
 
 

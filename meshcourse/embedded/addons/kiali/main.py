@@ -37,7 +37,6 @@ def application(kiali: Kiali, root: str) -> web.Application:
     if not root:
         return inner
     outer = web.Application()
-    outer.add_subapp(root, inner)
 
     async def to_root(request: web.Request) -> web.StreamResponse:
         # Relative, so that it holds behind a gateway that puts more in front of the path.
@@ -45,7 +44,9 @@ def application(kiali: Kiali, root: str) -> web.Application:
             f"{root.lstrip('/')}/" if request.path == "/" else f"{root.split('/')[-1]}/"
         )
 
+    # Before the inner application: its prefix claims the bare root as well, and answers 404.
     outer.add_routes([web.get("/", to_root), web.get(root, to_root), *kiali.probes()])
+    outer.add_subapp(root, inner)
     return outer
 
 
