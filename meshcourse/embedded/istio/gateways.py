@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from meshcourse.embedded.istio import hosts, inbound
 from meshcourse.embedded.istio.ingest import protocols
 from meshcourse.embedded.istio.model import Config, Protocol, Proxy, Snapshot
-from meshcourse.embedded.kube import refs
 
-PASSTHROUGH_MODES = frozenset(("PASSTHROUGH", "AUTO_PASSTHROUGH"))
+#: On converted Gateways: the services whose pods open them (host names, by commas).
+SERVICE: Final = "internal.istio.io/gateway-service"
+PASSTHROUGH_MODES: Final = frozenset(("PASSTHROUGH", "AUTO_PASSTHROUGH"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +27,7 @@ class Server:
 
     :param gateway: ``namespace/name``.
     :param port: the port that clients call; `target` is the one the proxy listens on.
+    :param granted: whether its credentials may lie in other namespaces (checked on conversion).
     :param hosts: ``host`` or ``namespace/host`` (``./`` and ``*/`` are resolved).
     """
 
@@ -39,6 +41,7 @@ class Server:
     hosts: tuple[str, ...]
     tls: Mapping[str, Any] | None
     bind: str = ""
+    granted: bool = False
 
     @property
     def terminates_tls(self) -> bool:
@@ -101,21 +104,44 @@ class Listener:
 def select(snapshot: Snapshot, proxy: Proxy) -> tuple[Config, ...]:
     """The Gateways whose selector matches the proxy, oldest first."""
     labels = proxy.workload.labels.items()
+    own = {(one.namespace, one.hostname) for one in inbound.services(snapshot, proxy.workload)}
     return tuple(
         one
-        for one in snapshot.of_kind(refs.GATEWAYS)
-        if (one.spec.get("selector") or {}).items() <= labels
+        for one in snapshot.gateways
+        if (
+            not own.isdisjoint(_bound(one))
+            if SERVICE in one.annotations
+            else (one.spec.get("selector") or {}).items() <= labels
+        )
     )
+
+
+def _bound(config: Config) -> list[tuple[str, str]]:
+    """The services whose pods open a converted Gateway."""
+    return [(config.namespace, one) for one in config.annotations[SERVICE].split(",")]
+
+
+def _targets(config: Config, proxy: Proxy, snapshot: Snapshot) -> Mapping[int, int]:
+    """The proxy's port for each port of the services that a converted Gateway is bound to."""
+    bound = _bound(config)
+    return {
+        port.number: inbound.container_port(port, proxy.workload)
+        for service in inbound.services(snapshot, proxy.workload)
+        if (service.namespace, service.hostname) in bound
+        for port in service.ports
+    }
 
 
 def merge(configs: Sequence[Config], proxy: Proxy, snapshot: Snapshot) -> list[Listener]:
     """The listeners of a gateway proxy by port."""
     listeners: dict[int, Listener] = {}
-    targets = {found.service_port: found.number for found in inbound.targets(snapshot, proxy)}
+    own = {found.service_port: found.number for found in inbound.targets(snapshot, proxy)}
     for config in configs:
+        bound = SERVICE in config.annotations
+        targets = _targets(config, proxy, snapshot) if bound else own
         for spec in config.spec.get("servers") or []:
             server = _server(config, spec, targets)
-            if server is None:
+            if server is None or (bound and server.port not in targets):
                 continue
             known = listeners.setdefault(server.target, Listener(server.target))
             if _fits(known, server):
@@ -139,6 +165,7 @@ def _server(config: Config, spec: Mapping[str, Any], targets: Mapping[int, int])
         hosts=tuple(_host(one, config.namespace) for one in spec.get("hosts") or []),
         tls=spec.get("tls"),
         bind=spec.get("bind") or "",
+        granted=SERVICE in config.annotations,
     )
 
 

@@ -101,15 +101,25 @@ def build(
     index: destination_rules.Index,
 ) -> Scope:
     """The scope of a namespace without a Sidecar; `rules` are all VirtualServices, oldest first."""
+    services = visible_services(snapshot, namespace)
+    bound = virtual_services.for_gateway(rules, virtual_services.MESH, namespace, snapshot.mesh)
     return Scope(
         snapshot=snapshot,
         namespace=namespace,
         labels=labels,
         index=index,
-        services=visible_services(snapshot, namespace),
-        rules=virtual_services.for_gateway(rules, virtual_services.MESH, namespace, snapshot.mesh),
+        services=services,
+        rules=[one for one in bound if _governs(one, namespace, services)],
         all_rules=rules,
     )
+
+
+def _governs(rule: VirtualService, namespace: str, services: Mapping[str, Service]) -> bool:
+    """Routes of the Gateway API govern calls to services of their own namespace, and calls from it."""
+    if rule.semantics != "gateway" or rule.namespace == namespace:
+        return True
+    called = (services.get(host) for host in rule.hosts)
+    return any(one is not None and one.namespace == rule.namespace for one in called)
 
 
 def restricted(whole: Scope, sidecar: Config) -> Scope:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from meshcourse.embedded.istio import hosts, visibility
 from meshcourse.embedded.istio.model import Config, Json, MeshConfig
 
-MESH = "mesh"
+MESH: Final = "mesh"
+#: On converted objects: the API whose semantics apply (``gateway`` or ``ingress``).
+SEMANTICS: Final = "internal.istio.io/route-semantics"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +62,7 @@ def resolve(config: Config, mesh: MeshConfig) -> VirtualService:
         http=tuple(deep(one) for one in spec.get("http") or []),
         tls=tuple(deep(one) for one in spec.get("tls") or []),
         tcp=tuple(deep(one) for one in spec.get("tcp") or []),
+        semantics=config.annotations.get(SEMANTICS, ""),
     )
 
 
@@ -104,17 +107,17 @@ def destinations(rule: VirtualService) -> Iterator[Mapping[str, Any]]:
         if route.get("mirror"):
             yield route["mirror"]
         for target in [*(route.get("route") or []), *(route.get("mirrors") or [])]:
-            if target.get("destination"):
+            if target.get("destination") is not None:
                 yield target["destination"]
 
 
 def for_gateway(
     rules: Sequence[VirtualService], gateway: str, namespace: str, mesh: MeshConfig
 ) -> list[VirtualService]:
-    """Rules bound to `gateway` that `namespace` sees: private ones, those exported to it, public
-    ones.
+    """Rules bound to `gateway` that `namespace` sees: private ones, those exported to it, its own
+    made of the Gateway API (a consumer's), public ones.
     """
-    groups: tuple[list[VirtualService], ...] = ([], [], [])
+    groups: tuple[list[VirtualService], ...] = ([], [], [], [])
     for rule in rules:
         if gateway in rule.gateways:
             rank = _rank(rule, namespace, mesh)
@@ -128,16 +131,16 @@ def _rank(rule: VirtualService, namespace: str, mesh: MeshConfig) -> int | None:
     if not visibility.visible(export_to, rule.namespace, namespace):
         return None
     if "*" in export_to:
-        return 2
+        return 2 if rule.semantics == "gateway" and rule.namespace == namespace else 3
     return 0 if rule.namespace == namespace and "." in export_to else 1
 
 
-def by_host(rules: Sequence[VirtualService]) -> dict[str, VirtualService]:
-    """The rule that wins for each host it names (the first)."""
-    result: dict[str, VirtualService] = {}
+def by_host(rules: Sequence[VirtualService]) -> dict[str, tuple[VirtualService, ...]]:
+    """The rules for each host, in order: for each port the first that has routes for it wins."""
+    result: dict[str, tuple[VirtualService, ...]] = {}
     for rule in rules:
         for host in rule.hosts:
-            result.setdefault(host, rule)
+            result[host] = (*result.get(host, ()), rule)
     return result
 
 

@@ -57,6 +57,14 @@ def secret(obj: Object) -> Secret | None:
     return found if found.certificate or found.ca else None
 
 
+def authority(obj: Object) -> Secret | None:
+    """The certificate authority in a ConfigMap (``ca.crt``), None if it has none."""
+    found = str((obj.get("data") or {}).get("ca.crt") or "")
+    if not found:
+        return None
+    return Secret(objects.namespace(obj), objects.name(obj), "ConfigMap", ca=found)
+
+
 def _text(data: Object, *keys: str) -> str:
     value = next((data[key] for key in keys if data.get(key)), "")
     try:

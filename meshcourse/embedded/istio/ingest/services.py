@@ -42,6 +42,7 @@ def parse(obj: Object, mesh: MeshConfig) -> Service:
         service_type=spec.get("type") or "ClusterIP",
         publish_not_ready=bool(spec.get("publishNotReadyAddresses")),
         virtual=tuple(_virtual(obj)),
+        external_addresses=tuple(_external(obj)),
     )
 
 
@@ -52,6 +53,14 @@ def _virtual(obj: Object) -> Iterator[tuple[int, str, int]]:
         except LookupError:
             return
         yield int(port["port"]), host, number
+
+
+def _external(obj: Object) -> Iterator[str]:
+    """Addresses outside of the cluster: the load balancer's, and ``externalIPs``."""
+    for one in objects.dig(obj, "status.loadBalancer.ingress", []) or []:
+        if found := one.get("ip") or one.get("hostname"):
+            yield str(found)
+    yield from (obj.get("spec") or {}).get("externalIPs") or []
 
 
 def _port(port: Object) -> Port:

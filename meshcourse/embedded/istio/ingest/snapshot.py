@@ -7,7 +7,8 @@ from dataclasses import fields
 from typing import Any, Final
 
 from meshcourse.embedded.istio import model
-from meshcourse.embedded.istio.ingest import configs, memory, mesh, registry, workloads
+from meshcourse.embedded.istio.gateway_api.context import Context
+from meshcourse.embedded.istio.ingest import configs, conversion, memory, mesh, registry, workloads
 from meshcourse.embedded.kube import objects as kube
 from meshcourse.embedded.kube import refs
 from meshcourse.embedded.kube.objects import Key, Object
@@ -79,15 +80,22 @@ def snapshot(
         settings,
     )
     spaces = known.each("namespaces", objects.get(refs.NAMESPACES, ()), configs.namespace)
+    named = known.derived("spaces", lambda: _by_name(spaces), spaces)
+    secrets = known.each("secrets", objects.get(refs.SECRETS, ()), configs.secret)
+    roots = known.each("authorities", objects.get(refs.CONFIGMAPS, ()), configs.authority)
     fresh = model.Snapshot(
         mesh=settings,
-        namespaces=known.derived("spaces", lambda: _by_name(spaces), spaces),
+        namespaces=named,
         services=found,
         endpoints=found_endpoints,
         workloads=pods,
         configs=written,
-        secrets=known.each("secrets", objects.get(refs.SECRETS, ()), configs.secret),
+        secrets=secrets,
+        authorities=roots,
         keys=keys if keys is not None else _NO_KEYS,
+        converted=conversion.build(
+            Context(written, found, found_endpoints, named, secrets, roots, settings), known
+        ),
         sources=known.now,
     )
     return previous if previous is not None and _unchanged(previous, fresh) else fresh

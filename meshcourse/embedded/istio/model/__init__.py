@@ -8,6 +8,7 @@ Python objects, so that identity is a cache key.
 from __future__ import annotations
 
 from meshcourse.embedded.istio.model.config import Config, Namespace, Secret
+from meshcourse.embedded.istio.model.converted import Converted, Deployed, Source
 from meshcourse.embedded.istio.model.mesh import ExtensionProvider, MeshConfig
 from meshcourse.embedded.istio.model.proxy import Proxy, ProxyKind
 from meshcourse.embedded.istio.model.resources import Json, Resources
@@ -17,6 +18,8 @@ from meshcourse.embedded.istio.model.workload import Workload
 
 __all__ = [
     "Config",
+    "Converted",
+    "Deployed",
     "Endpoint",
     "ExtensionProvider",
     "Json",
@@ -32,5 +35,6 @@ __all__ = [
     "Service",
     "ServiceKey",
     "Snapshot",
+    "Source",
     "Workload",
 ]

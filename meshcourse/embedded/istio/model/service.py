@@ -75,6 +75,7 @@ class Service:
         ``*.``).
     :param addresses: cluster IPs or ServiceEntry addresses (CIDRs allowed there).
     :param virtual: ``(port, host, real port)`` at which kube-proxy serves it on this machine.
+    :param external_addresses: where load balancers and external IPs make it reachable.
     :param export_to: ``*``, ``.``, ``~`` or namespace names.
     :param registry: ``Kubernetes`` or ``External``.
     """
@@ -98,6 +99,7 @@ class Service:
     service_type: str = "ClusterIP"
     publish_not_ready: bool = False
     virtual: tuple[tuple[int, str, int], ...] = ()
+    external_addresses: tuple[str, ...] = ()
 
     def port(self, number: int) -> Port | None:
         """The port with that number."""

@@ -51,7 +51,9 @@ class Gateway:
                 for name, group in _by_route(servers).items()
             },
             extensions=security.extensions,
-            secrets=secrets.of_servers(servers, self._proxy.namespace, snapshot.secrets),
+            secrets=secrets.of_servers(
+                servers, self._proxy.namespace, snapshot.secrets, snapshot.authorities
+            ),
         )
 
     def _route(self, name: str, servers: Sequence[Server], per_route: dict[str, Json]) -> Json:

@@ -24,6 +24,9 @@ from meshcourse.embedded.istio.scope import Scope
 from meshcourse.embedded.istio.virtual_services import VirtualService
 from meshcourse.embedded.kube import refs
 
+#: The rules for one host, in order of precedence.
+Rules = tuple[VirtualService, ...]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shared:
@@ -123,7 +126,7 @@ class Outbound:
             served.add(name or "")
             for port in service.ports:
                 if port.protocol is not Protocol.UDP and self._scope.routed(service, port.number):
-                    yield self._of_service(service, port, chosen[name] if name else None)
+                    yield self._of_service(service, port, chosen[name] if name else ())
         for name in chosen:
             if name not in served and (found := self._of_unknown_host(name, chosen[name])):
                 yield found
@@ -149,36 +152,38 @@ class Outbound:
                 if found is not None:
                     yield found
 
-    def _of_service(self, service: Service, port: Port, rule: VirtualService | None) -> Json:
+    def _of_service(self, service: Service, port: Port, rules: Rules) -> Json:
         scope, mesh = self._scope, self._scope.mesh
-        dependencies = self._dependencies(rule) if rule else ()
+        dependencies = self._dependencies(rules)
         own = scope.destination_rule(service.hostname)
 
         def make() -> Json:
             domains = route_outbound.domains(service, port.number, scope.namespace, mesh)
-            routes = self._routes(service, port, rule)
+            routes = self._routes(service, port, rules)
             return route_outbound.of_service(service, port, domains, routes)
 
         return self._memo.get(
             ("virtual-host", self._key, service.hostname, port.number, scope.sampling),
-            (service, rule, own, mesh, *dependencies),
+            (service, own, mesh, *rules, *dependencies),
             make,
         )
 
-    def _dependencies(self, rule: VirtualService) -> tuple[object, ...]:
-        """What the routes of a rule look up: its destinations' services and DestinationRules."""
-        found = [str(one.get("host") or "") for one in rules_of.destinations(rule)]
+    def _dependencies(self, rules: Rules) -> tuple[object, ...]:
+        """What the routes of rules look up: their destinations' services and DestinationRules."""
+        found = [
+            str(one.get("host") or "") for rule in rules for one in rules_of.destinations(rule)
+        ]
         services = (self._scope.service(host) for host in found)
         return (*services, *(self._scope.destination_rule(host) for host in found))
 
-    def _routes(self, service: Service, port: Port, rule: VirtualService | None) -> list[Json]:
+    def _routes(self, service: Service, port: Port, rules: Rules) -> list[Json]:
         context = self._context(port.number)
         if not port.protocol.http:
-            found = route_tcp.tunnel(rule, service.hostname, context) if rule else None
-            return [found] if found else []
-        routes = route_http.routes(rule, context) if rule else []
-        if routes:
-            return routes
+            tunnels = (route_tcp.tunnel(rule, service.hostname, context) for rule in rules)
+            return next(([one] for one in tunnels if one), [])
+        for rule in rules:
+            if routes := route_http.routes(rule, context):
+                return routes
         own = self._scope.destination_rule(service.hostname)
         hashing = destination_rules.consistent_hash(own, port.number)
         return route_outbound.default_routes(service, port, context, hashing)
@@ -196,11 +201,12 @@ class Outbound:
             sampling=scope.sampling,
         )
 
-    def _of_unknown_host(self, host: str, rule: VirtualService) -> Json | None:
+    def _of_unknown_host(self, host: str, rules: Rules) -> Json | None:
         """A rule for a host outside the registry applies to port 80, as in Istio."""
 
         def make() -> list[Json]:
-            routes = route_http.routes(rule, self._context(80))
+            tried = (route_http.routes(rule, self._context(80)) for rule in rules)
+            routes = next((one for one in tried if one), [])
             found = [route_outbound.INTO_CAPTURE, *routes]
             domains = [host, f"{host}:80"] if host != "*" else ["*:80"]
             named = route_outbound.virtual_host(f"{host}:80", domains, found, internal=True)
@@ -208,7 +214,7 @@ class Outbound:
 
         found = self._memo.get(
             ("unknown-host", self._key, host, self._scope.sampling),
-            (rule, self._scope.mesh, *self._dependencies(rule)),
+            (self._scope.mesh, *rules, *self._dependencies(rules)),
             make,
         )
         return found[0] if found else None

@@ -55,7 +55,7 @@ def _rules(snapshot: Snapshot, memo: Memo) -> list[VirtualService]:
             (config, mesh),
             partial(virtual_services.resolve, config, mesh),
         )
-        for config in snapshot.of_kind(refs.VIRTUALSERVICES)
+        for config in snapshot.rules
     }
     return [_merged(rule, found, snapshot, memo) for rule in found.values() if rule.hosts]
 

@@ -83,7 +83,8 @@ def check(obj: Object) -> Result:
     try:
         findings = list(checked(found))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        # A value of another type than the field's; the CRD's schema says so better where there is one.
+        # A value of another type than the field's; the CRD's schema says so better where there is
+        # one.
         return Result([f"cannot parse proto message: {error}"])
     return Result(
         errors=[str(one) for one in findings if not isinstance(one, Warn)],

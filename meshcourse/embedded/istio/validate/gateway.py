@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from meshcourse.embedded.istio import ciphers
 from meshcourse.embedded.istio.ingest import protocols
 from meshcourse.embedded.istio.model import Protocol
 from meshcourse.embedded.istio.validate import names
@@ -13,25 +14,6 @@ from meshcourse.embedded.istio.validate.item import Item
 _UNIX: Final = "unix://"
 _PASSTHROUGH: Final = ("PASSTHROUGH", "AUTO_PASSTHROUGH")
 _WITH_CERTIFICATE: Final = ("SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL")
-_CIPHERS: Final = frozenset(
-    (
-        "ECDHE-ECDSA-AES128-GCM-SHA256",
-        "ECDHE-RSA-AES128-GCM-SHA256",
-        "ECDHE-ECDSA-AES256-GCM-SHA384",
-        "ECDHE-RSA-AES256-GCM-SHA384",
-        "ECDHE-ECDSA-CHACHA20-POLY1305",
-        "ECDHE-RSA-CHACHA20-POLY1305",
-        "ECDHE-ECDSA-AES128-SHA",
-        "ECDHE-RSA-AES128-SHA",
-        "ECDHE-ECDSA-AES256-SHA",
-        "ECDHE-RSA-AES256-SHA",
-        "AES128-GCM-SHA256",
-        "AES256-GCM-SHA384",
-        "AES128-SHA",
-        "AES256-SHA",
-        "DES-CBC3-SHA",
-    )
-)
 
 
 def check(item: Item) -> Findings:
@@ -157,17 +139,13 @@ def _ciphers(tls: Spec) -> Findings:
             "TLS version below TLSV1_2 require setting compatible ciphers "
             "as by default they no longer include compatible ciphers."
         )
-    valid = [one for one in suites if _valid_cipher(one)]
-    invalid = sorted({one for one in suites if not _valid_cipher(one)})
+    valid = [one for one in suites if ciphers.valid(one)]
+    invalid = sorted({one for one in suites if not ciphers.valid(one)})
     repeated = sorted({one for one in valid if valid.count(one) > 1})
     if invalid:
         yield Warn(f"ignoring invalid cipher suites: [{' '.join(invalid)}]")
     if repeated:
         yield Warn(f"ignoring duplicate cipher suites: [{' '.join(repeated)}]")
-
-
-def _valid_cipher(name: str) -> bool:
-    return name in ("", "ALL") or not name[0].isalnum() or name in _CIPHERS
 
 
 def _mesh_mode(tls: Spec) -> Findings:
