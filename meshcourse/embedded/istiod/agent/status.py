@@ -1,6 +1,7 @@
 """The agent's own small HTTP server: merged metrics (15020), Envoy's metrics (15090), readiness.
 
-Source: pilot-agent's status server. One request at a time is enough: its clients are Prometheus and probes.
+Source: pilot-agent's status server, without ``/quitquitquit``: native sidecars end by themselves. One request at a time
+is enough: its clients are Prometheus and probes.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from meshcourse.embedded.istiod.agent import admin, stats
@@ -26,7 +27,6 @@ class StatusServer:
 
     :param socket_path: Envoy's admin socket.
     :param application: whose metrics are merged into port 15020.
-    :param quit_: called for ``POST /quitquitquit``.
     """
 
     def __init__(
@@ -34,11 +34,9 @@ class StatusServer:
         addresses: dict[int, tuple[str, int]],
         socket_path: Path,
         application: stats.Application | None,
-        quit_: Callable[[], None],
     ) -> None:
         self._socket_path = socket_path
         self._application = application
-        self._quit = quit_
         self.sockets = {_listen(*address): port for port, address in addresses.items()}
 
     def close(self) -> None:
@@ -51,11 +49,10 @@ class StatusServer:
             connection, _ = listener.accept()
             with connection:
                 connection.settimeout(_TIMEOUT)
-                method, path = _request_line(connection)
-                status, body = self._answer(self.sockets[listener], method, path)
+                status, body = self._answer(self.sockets[listener], _path(connection))
                 _respond(connection, status, body)
 
-    def _answer(self, port: int, method: str, path: str) -> Answer:
+    def _answer(self, port: int, path: str) -> Answer:
         try:
             if path.startswith("/stats/prometheus"):
                 return 200, self._metrics(merged=port == MERGED_PORT)
@@ -63,9 +60,6 @@ class StatusServer:
                 return admin.call(self._socket_path, "GET", "/ready")[0], ()
         except (OSError, http.client.HTTPException):
             return 503, ()
-        if path == "/quitquitquit" and method == "POST" and port == MERGED_PORT:
-            self._quit()
-            return 200, (b"ok\n",)
         return 404, (b"404 page not found\n",)
 
     def _metrics(self, *, merged: bool) -> Iterator[bytes]:
@@ -80,7 +74,8 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _request_line(connection: socket.socket) -> tuple[str, str]:
+def _path(connection: socket.socket) -> str:
+    """What is asked for."""
     head = b""
     while b"\r\n\r\n" not in head and len(head) < 1 << 14:
         piece = connection.recv(4096)
@@ -88,7 +83,7 @@ def _request_line(connection: socket.socket) -> tuple[str, str]:
             break
         head += piece
     words = head.split(b"\r\n", 1)[0].decode("latin-1").split()
-    return (words[0], words[1]) if len(words) >= 2 else ("GET", "")
+    return words[1] if len(words) >= 2 else ""
 
 
 def _respond(connection: socket.socket, status: int, body: Iterable[bytes]) -> None:

@@ -137,7 +137,7 @@ class Supervisor:
     def _status_server(self) -> StatusServer:
         addresses = {port: place.listen(port, self._env) for port in (MERGED_PORT, ENVOY_PORT)}
         application = _application(self._settings, self._env)
-        return StatusServer(addresses, self._socket, application, self._stop)
+        return StatusServer(addresses, self._socket, application)
 
     def _turn(self, status: StatusServer) -> None:
         """Wait for a signal, a request or the next thing to do, and do it."""

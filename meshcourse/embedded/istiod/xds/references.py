@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+#: Large parts of the statistics loggers in which no cluster is ever named.
+_BARREN = frozenset({"counters", "gauges", "histograms", "log_format", "metadata"})
 _NAMING = frozenset({"cluster", "cluster_name", "collector_cluster", "logging_cluster"})
 
 
@@ -18,13 +20,14 @@ def clusters(resource: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _walk(node: Any) -> Iterator[str]:
-    if isinstance(node, Mapping):
+    if isinstance(node, dict):
         for key, value in node.items():
-            if key in _NAMING and isinstance(value, str):
-                yield value
+            if isinstance(value, str):
+                if key in _NAMING:
+                    yield value
             elif key == "clusters" and isinstance(value, list):
                 yield from _weighted(value)
-            else:
+            elif isinstance(value, (dict, list)) and key not in _BARREN:
                 yield from _walk(value)
     elif isinstance(node, list):
         for item in node:
@@ -33,7 +36,7 @@ def _walk(node: Any) -> Iterator[str]:
 
 def _weighted(entries: list[Any]) -> Iterator[str]:
     for entry in entries:
-        if isinstance(entry, Mapping) and isinstance(entry.get("name"), str):
+        if isinstance(entry, dict) and isinstance(entry.get("name"), str):
             yield entry["name"]
         yield from _walk(entry)
 

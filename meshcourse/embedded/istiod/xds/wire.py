@@ -13,6 +13,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import orjson
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from meshcourse.embedded.istiod.xds import descriptors
@@ -177,7 +178,7 @@ class _Message:
         return plan
 
     def __call__(self, obj: Any) -> bytes:
-        if not isinstance(obj, Mapping):
+        if not isinstance(obj, dict):
             raise EncodeError(f"{obj!r} is not an object ({self._descriptor.full_name})")
         plans, parts = self._plans, []
         for name, value in obj.items():
@@ -195,7 +196,26 @@ class _Message:
         return b"".join(parts)
 
 
+#: Filters and loggers are the same in every proxy: encodings by content, all forgotten when there
+#: are too many.
+_MEMO: dict[bytes, bytes] = {}
+_MEMO_SIZE = 4096
+
+
 def _any(obj: Any) -> bytes:
+    try:
+        key = orjson.dumps(obj)
+    except TypeError:  # bytes inside, which JSON does not have
+        return _encode_any(obj)
+    found = _MEMO.get(key)
+    if found is None:
+        if len(_MEMO) >= _MEMO_SIZE:
+            _MEMO.clear()
+        found = _MEMO[key] = _encode_any(obj)
+    return found
+
+
+def _encode_any(obj: Any) -> bytes:
     fields = dict(obj)
     type_url = fields.pop("@type", None)
     if not type_url:
@@ -233,7 +253,7 @@ def _json_value(value: Any) -> bytes:
         return b"\x11" + struct.pack("<d", value)
     if isinstance(value, str):
         return delimited(b"\x1a", value.encode())
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return delimited(b"\x2a", _struct(value))
     return delimited(b"\x32", _list(value))
 
