@@ -113,9 +113,10 @@ def variable(name: str, label: str, query: str, regex: str, *, several: bool = F
 
 
 def choice(name: str, label: str, values: Sequence[str]) -> Json:
-    """A variable with fixed values, all of them selected."""
-    options = [{"text": value, "value": value, "selected": True} for value in values]
-    current = {"text": list(values), "value": list(values)}
+    """A variable with fixed values, the first of them selected."""
+    options = [{"text": one, "value": one, "selected": one == values[0]} for one in values]
+    # Not all: source and destination report the same requests, and sums would count them twice.
+    current = {"text": [values[0]], "value": [values[0]]}
     return {
         "name": name,
         "label": label,

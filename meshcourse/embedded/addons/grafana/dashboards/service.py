@@ -22,7 +22,7 @@ def _success(filters: str, by: str = "") -> str:
 def _quantile(metric: str, quantile: str, filters: str, by: str = "") -> str:
     group = f"le, {by}" if by else "le"
     return (
-        f"histogram_quantile({quantile}, sum(irate({metric}_bucket{{{filters}}}[1m])) by ({group}))"
+        f"histogram_quantile({quantile}, sum(rate({metric}_bucket{{{filters}}}[1m])) by ({group}))"
     )
 
 

@@ -22,7 +22,7 @@ def _success(filters: str, by: str = "") -> str:
 def _quantiles(metric: str, filters: str, by: str) -> list[tuple[str, str]]:
     return [
         (
-            f"histogram_quantile({share}, sum(irate({metric}_bucket{{{filters}}}[1m])) by (le, {by}))",
+            f"histogram_quantile({share}, sum(rate({metric}_bucket{{{filters}}}[1m])) by (le, {by}))",
             "{{" + by + "}} P" + share[2:],
         )
         for share in ("0.50", "0.90", "0.99")
