@@ -55,8 +55,12 @@ class Pusher:
                 log.exception("push failed; proxies keep what they have")
 
     async def push(self, born: float) -> None:
-        """Make a new snapshot and retarget everybody. `born`: when the first change of it was seen."""
-        self._take_snapshot()
+        """Make a new snapshot and, if it says anything new, retarget everybody.
+
+        :param born: when the first change of it was seen.
+        """
+        if not self._take_snapshot():
+            return
         began = time.monotonic()
         for connection in self._connections():
             self.aim(connection, born)
@@ -84,11 +88,15 @@ class Pusher:
     def forget(self, connection: Connection) -> None:
         self.resources.pop(connection.id, None)
 
-    def _take_snapshot(self) -> None:
-        began = time.monotonic()
-        self.snapshot = ingest.snapshot(self._world.objects(), self.snapshot)
+    def _take_snapshot(self) -> bool:
+        """Whether the mesh is another than before."""
+        began, before = time.monotonic(), self.snapshot
+        self.snapshot = ingest.snapshot(self._world.objects(), before)
+        metrics.PUSH_TIME.observe(time.monotonic() - began)
+        if self.snapshot is before:
+            return False
         self._cache.age()
         self.version = f"{objects.now()}/{next(self._numbers)}"
-        metrics.PUSH_TIME.observe(time.monotonic() - began)
         metrics.SERVICES.set(len(self.snapshot.services))
         metrics.VIRTUAL_SERVICES.set(len(self.snapshot.of_kind(refs.VIRTUALSERVICES)))
+        return True
