@@ -1,0 +1,198 @@
+"""Clusters for services: ``outbound|9080|v1|reviews.default.svc.cluster.local``.
+
+Source: pilot's cluster builder. Nothing here depends on the proxy: certificates are read from files
+with the same relative name everywhere, and the source address comes from the bootstrap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from meshcourse.embedded.istio import destination_rules, durations, names
+from meshcourse.embedded.istio.build import cluster_policy, cluster_tls, labels, proto
+from meshcourse.embedded.istio.build.listener_outbound import DNS_CACHE
+from meshcourse.embedded.istio.destination_rules import Rule
+from meshcourse.embedded.istio.model import (
+    Endpoint,
+    Json,
+    MeshConfig,
+    Port,
+    Protocol,
+    Resolution,
+    Service,
+)
+
+_EDS: Final[Json] = {"type": "EDS", "eds_cluster_config": {"eds_config": proto.ADS}}
+_DNS_REFRESH: Final = "60s"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What one cluster stands for.
+
+    :param subset: "" for the whole service.
+    :param endpoints: those of the service port (identities, and addresses where Envoy gets no EDS).
+    """
+
+    service: Service
+    port: Port
+    subset: str
+    rule: Rule | None
+    endpoints: Sequence[Endpoint]
+
+    @property
+    def name(self) -> str:
+        return names.outbound(self.port.number, self.subset, self.service.hostname)
+
+
+def build(target: Target, mesh: MeshConfig) -> Json:
+    """One cluster."""
+    policy = destination_rules.policy_for(target.rule, target.port.number, target.subset)
+    protocol = target.port.protocol
+    http2 = protocol.http2 or (protocol.http and cluster_policy.upgrades(policy, mesh))
+    socket = cluster_tls.build(_upstream(target, mesh, http2=http2), policy.get("tls"))
+    cluster: Json = {
+        "name": target.name,
+        **_discovery(target),
+        **cluster_policy.connection(policy, mesh),
+        **cluster_policy.load_balancing(policy),
+        "circuit_breakers": cluster_policy.limits(policy),
+        **cluster_policy.outlier_detection(policy),
+        "metadata": _metadata(target),
+        **socket.fields,
+    }
+    if protocol.http or socket.auto_sni:
+        cluster |= cluster_policy.protocol_options(
+            policy,
+            http2=http2,
+            auto=protocol is Protocol.AUTO,
+            auto_sni=socket.auto_sni,
+        )
+    if cluster.get("cluster_type"):
+        cluster["lb_policy"] = "CLUSTER_PROVIDED"
+        cluster = {key: one for key, one in cluster.items() if not key.endswith("_lb_config")}
+    return cluster
+
+
+def _upstream(target: Target, mesh: MeshConfig, *, http2: bool) -> cluster_tls.Upstream:
+    return cluster_tls.Upstream(
+        server_name=names.sni(target.port.number, target.subset, target.service.hostname),
+        identities=identities(target, mesh),
+        protocol=target.port.protocol,
+        http2=http2,
+        automatic=mesh.auto_mtls and not target.service.external,
+    )
+
+
+def identities(target: Target, mesh: MeshConfig) -> list[str]:
+    """The SPIFFE ids that endpoints of the service may have, sorted."""
+    found = {
+        names.spiffe(mesh.trust_domain, one.workload.namespace, one.service_account)
+        for one in target.endpoints
+        if one.workload is not None and one.service_account
+    }
+    return sorted(found | set(target.service.subject_alt_names))
+
+
+def _discovery(target: Target) -> Json:
+    resolution = target.service.resolution
+    if resolution in (Resolution.DNS, Resolution.DNS_ROUND_ROBIN):
+        return {
+            "type": "STRICT_DNS" if resolution is Resolution.DNS else "LOGICAL_DNS",
+            "dns_lookup_family": "V4_PREFERRED",
+            "dns_refresh_rate": _DNS_REFRESH,
+            "respect_dns_ttl": True,
+            "load_assignment": proto.static_assignment(
+                target.name, *(proto.address(one.address, one.port) for one in target.endpoints)
+            ),
+        }
+    if target.service.external and resolution is Resolution.PASSTHROUGH:
+        return forward_proxy()
+    return _EDS
+
+
+def forward_proxy() -> Json:
+    """Where the name in the request decides the address (Istio's ORIGINAL_DST has no meaning
+    without iptables).
+    """
+    config = proto.typed(
+        "extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig",
+        dns_cache_config=DNS_CACHE,
+        allow_insecure_cluster_options=True,
+    )
+    return {
+        "cluster_type": {"name": "envoy.clusters.dynamic_forward_proxy", "typed_config": config}
+    }
+
+
+def _metadata(target: Target) -> Json:
+    service = target.service
+    facts = labels.service_metadata(service)["filter_metadata"]
+    istio = proto.compact(
+        services=[
+            {"host": service.hostname, "name": service.name, "namespace": service.namespace}
+        ],
+        subset=target.subset,
+        config=config_path(target.rule),
+    )
+    return {"filter_metadata": {**facts, "istio": istio}}
+
+
+def config_path(rule: Rule | None) -> str:
+    """How Istio notes in metadata which DestinationRule a cluster came from."""
+    if rule is None:
+        return ""
+    source = rule.sources[0]
+    group = "/apis/networking.istio.io/v1/namespaces"
+    return f"{group}/{source.namespace}/destination-rule/{source.name}"
+
+
+def unrouted(service: Service, port: int, mesh: MeshConfig) -> Json | None:
+    """The cluster of a service that a client does not see: its cluster IP, in plaintext.
+
+    On real Istio such traffic leaves by the PassthroughCluster to the address that the client
+    resolved; clients here send names. None if the service has no cluster IP.
+    """
+    where = next((one for one in service.virtual if one[0] == port), None)
+    if where is None:
+        return None
+    name = names.unrouted(port, service.hostname)
+    return {
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": durations.render(mesh.connect_timeout),
+        "load_assignment": proto.static_assignment(name, proto.address(where[1], where[2])),
+        "metadata": {"filter_metadata": {labels.METADATA: _PASSTHROUGH_FACTS}},
+        **cluster_policy.protocol_options({}, http2=False, auto=True, auto_sni={}),
+    }
+
+
+_PASSTHROUGH_FACTS: Final = {
+    "service": "unknown",
+    "name": names.PASSTHROUGH,
+    "namespace": "unknown",
+}
+
+
+def static(mesh: MeshConfig) -> Iterator[Json]:
+    """The clusters that every sidecar and gateway has."""
+    timeout = {"connect_timeout": durations.render(mesh.connect_timeout)}
+    yield {"name": names.BLACK_HOLE, "type": "STATIC", **timeout}
+    yield {
+        "name": names.PASSTHROUGH,
+        **timeout,
+        **forward_proxy(),
+        "lb_policy": "CLUSTER_PROVIDED",
+        "metadata": {"filter_metadata": {labels.METADATA: _PASSTHROUGH_FACTS}},
+        **cluster_policy.protocol_options({}, http2=False, auto=True, auto_sni={}),
+    }
+    capture = {"envoy_internal_address": {"server_listener_name": names.CAPTURE}}
+    yield {
+        "name": names.CAPTURE,
+        "type": "STATIC",
+        **timeout,
+        "load_assignment": proto.static_assignment(names.CAPTURE, capture),
+        "circuit_breakers": cluster_policy.limits({}),
+    }

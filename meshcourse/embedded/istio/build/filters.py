@@ -1,0 +1,107 @@
+"""The HTTP filters of each direction, in Istio's order.
+
+Every filter that a policy may configure is present from the start with a configuration that does
+nothing, because a changed listener drains connections. What a filter does for a route travels in
+the route (``typed_per_filter_config``); the filters that take no such configuration (JWT, external
+authorization) get theirs as extensions of their own (ECDS).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from meshcourse.embedded.istio.build import labels, proto
+from meshcourse.embedded.istio.model import Json
+
+RBAC_DENY: Final = "istio.rbac.deny"
+RBAC_ALLOW: Final = "istio.rbac.allow"
+RBAC_AUDIT: Final = "istio.rbac.audit"
+RBAC_CUSTOM: Final = "istio.rbac.custom"
+#: Filters whose configuration arrives by itself (ECDS), under these names.
+JWT: Final = "istio.jwt_authn"
+EXT_AUTHZ: Final = "istio.ext_authz"
+FAULT: Final = "envoy.filters.http.fault"
+CORS: Final = "envoy.filters.http.cors"
+ROUTER: Final[Json] = proto.named(
+    "envoy.filters.http.router", "extensions.filters.http.router.v3.Router"
+)
+_FAULT: Final[Json] = proto.named(FAULT, "extensions.filters.http.fault.v3.HTTPFault")
+_CORS: Final[Json] = proto.named(CORS, "extensions.filters.http.cors.v3.Cors")
+
+
+def _rbac(name: str) -> Json:
+    return proto.named(name, "extensions.filters.http.rbac.v3.RBAC")
+
+
+def _discovered(name: str, *messages: str) -> Json:
+    types = [f"{proto.TYPE}envoy.extensions.filters.http.{one}" for one in messages]
+    return {"name": name, "config_discovery": {"config_source": proto.ADS, "type_urls": types}}
+
+
+def _remember_peer() -> Json:
+    """Keeps what the peer says of itself for the server's report (absent → nothing)."""
+    states = [
+        {
+            "object_key": labels.peer_state(key),
+            "factory_key": "envoy.string",
+            "format_string": {
+                "text_format_source": {"inline_string": f"%REQ({labels.peer_header(key)})%"},
+                "omit_empty_values": True,
+            },
+            "skip_if_empty": True,
+            "read_only": True,
+        }
+        for key in labels.PEER
+    ]
+    return proto.named(
+        "istio.peer.remember",
+        "extensions.filters.http.set_filter_state.v3.Config",
+        on_request_headers=states,
+    )
+
+
+def _strip_peer() -> Json:
+    """Removes peer headers, so that neither the application nor a forger's next hop sees them."""
+    removals = [{"remove": labels.peer_header(key)} for key in labels.PEER]
+    return proto.named(
+        "istio.peer.strip",
+        "extensions.filters.http.header_mutation.v3.HeaderMutation",
+        mutations={"request_mutations": removals},
+    )
+
+
+_REMEMBER: Final[Json] = _remember_peer()
+_STRIP: Final[Json] = _strip_peer()
+_POLICY: Final[list[Json]] = [
+    _rbac(RBAC_CUSTOM),
+    _discovered(EXT_AUTHZ, "ext_authz.v3.ExtAuthz", "rbac.v3.RBAC"),
+    _discovered(JWT, "jwt_authn.v3.JwtAuthentication"),
+    _rbac(RBAC_AUDIT),
+    _rbac(RBAC_DENY),
+    _rbac(RBAC_ALLOW),
+]
+
+
+def inbound(*, trusted: bool) -> list[Json]:
+    """Filters in front of an application; peer headers count only on the mutual TLS chain
+    (`trusted`).
+    """
+    peer = [_REMEMBER, _STRIP] if trusted else [_STRIP]
+    return [*peer, *_POLICY, _FAULT, _CORS, ROUTER]
+
+
+def gateway() -> list[Json]:
+    """Filters at the edge: peer headers from outside are never believed nor passed on."""
+    return [_STRIP, *_POLICY, _FAULT, _CORS, ROUTER]
+
+
+def outbound(dns_cache: Json) -> list[Json]:
+    """Filters between an application and the mesh; the forward proxy resolves names outside the
+    registry.
+    """
+    forward = proto.named(
+        "envoy.filters.http.dynamic_forward_proxy",
+        "extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig",
+        dns_cache_config=dns_cache,
+    )
+    return [_FAULT, _CORS, forward, ROUTER]
