@@ -5,7 +5,6 @@ passthrough, TCP.
 from __future__ import annotations
 
 import base64
-import datetime as dt
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,12 +13,9 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from tests.integration.istio import live
+from tests.integration.istio.authority import Authority
 from tests.unit.istio.mesh import add_gateway
 
 NETWORK = "127.118"
@@ -160,56 +156,6 @@ async def test_peer_headers_from_outside_are_dropped(clean: live.Live) -> None:
     }
     assert "istio-ingressgateway-v1" in seen
     assert "forged" not in seen
-
-
-class Authority:
-    """A certificate authority for servers and clients."""
-
-    def __init__(self) -> None:
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.certificate = self._sign("test root", self.key.public_key(), ca=True)
-
-    def _sign(self, name: str, public: Any, *, ca: bool = False, issuer: Any = None) -> Any:
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        now = dt.datetime.now(dt.UTC)
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(issuer or subject)
-            .public_key(public)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - dt.timedelta(minutes=1))
-            .not_valid_after(now + dt.timedelta(hours=1))
-            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        )
-        if not ca:
-            names = x509.SubjectAlternativeName([x509.DNSName(name)])
-            builder = builder.add_extension(names, critical=False)
-        return builder.sign(self.key, hashes.SHA256())
-
-    @property
-    def root(self) -> str:
-        return str(self.certificate.public_bytes(serialization.Encoding.PEM).decode())
-
-    def leaf(self, name: str) -> tuple[str, str]:
-        key = ec.generate_private_key(ec.SECP256R1())
-        certificate = self._sign(name, key.public_key(), issuer=self.certificate.subject)
-        pem = key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        return certificate.public_bytes(serialization.Encoding.PEM).decode(), pem.decode()
-
-    def client(
-        self, pair: tuple[str, str] | None = None, folder: Path | None = None
-    ) -> ssl.SSLContext:
-        context = ssl.create_default_context(cadata=self.root)
-        if pair is not None and folder is not None:
-            path = folder / "client.pem"
-            path.write_text("".join(pair))
-            context.load_cert_chain(path)
-        return context
 
 
 def secret(mesh: live.Live, name: str, **data: str) -> None:
