@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from meshcourse.embedded.kube import objects, refs
 from meshcourse.embedded.kube.objects import Object
 from meshcourse.embedded.kubelet import catalogue
+from meshcourse.embedded.kubelet.processes.client import Process
 from tests.integration.kubelet.conftest import Node, container_status, make_pod, waiting_for
 
 SHELL = {"image": "shell", "command": ["sh", "-c", "exec sleep 60"]}
@@ -198,6 +202,27 @@ async def test_deleting_waits_for_the_grace_period_and_then_kills(node: Node) ->
 async def logged(node: Node, pod: str, text: bytes) -> None:
     log = node.container(pod).log.path
     await node.until(pod, lambda _: text in log.read_bytes())
+
+
+async def test_a_pod_that_is_deleted_while_its_process_is_being_started(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spawn, entered, go_on = node.forker.spawn, asyncio.Event(), asyncio.Event()
+
+    async def slowly(*arguments: Any) -> Process:
+        entered.set()
+        await go_on.wait()
+        return await spawn(*arguments)
+
+    monkeypatch.setattr(node.forker, "spawn", slowly)
+    await node.run(make_pod("pod", "wait"))
+    await entered.wait()
+    await node.client.delete(refs.PODS, "pod", "default")
+    container = node.container("pod")
+    while not container._stop.is_set():
+        await asyncio.sleep(0)
+    go_on.set()
+    await node.until_gone("pod")
 
 
 async def test_a_forced_deletion(node: Node) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import tarfile
 from typing import Any
 
 import pytest
@@ -85,6 +87,38 @@ async def test_exec_has_the_container_s_directory_environment_and_exit_code(pod:
         f"{root}\n{root}\n",
         "oops\n",
     )
+
+
+async def test_exec_means_the_container_s_own_files_where_there_are_such(pod: Node) -> None:
+    (pod.container("pod").root / "etc").mkdir()
+    (pod.container("pod").root / "etc/settings").write_text("mine")
+    assert await run(pod, "cat", "/etc/settings") == (0, "mine", "")
+    assert (await run(pod, "cat", "/proc/self/comm"))[1] == "cat\n"
+
+
+async def test_what_kubectl_cp_runs_stays_inside_the_container(pod: Node) -> None:
+    root = pod.container("pod").root
+    assert (await run(pod, "test", "-d", "/tmp"))[0] == 0
+    assert (await run(pod, "test", "-d", "/usr"))[0] == 1
+    (root / "tmp/made").write_text("here")
+    session = await pod.kubelet.exec(
+        "default", "pod", "app", ["tar", "cf", "-", "/tmp/made"], stdin=False, tty=False
+    )
+    archive = await session.stdout.read()
+    await session.kill()
+    with tarfile.open(fileobj=io.BytesIO(archive)) as unpacked:
+        assert unpacked.getnames() == [
+            "tmp/made"
+        ]  # as from a real container: kubectl checks the prefix
+    (root / "copy").mkdir()
+    session = await pod.kubelet.exec(
+        "default", "pod", "app", ["tar", "-xmf", "-", "-C", "/copy"], stdin=True, tty=False
+    )
+    await session.write(archive)
+    await session.close_stdin()
+    assert await session.wait() == 0
+    await session.kill()
+    assert (root / "copy/tmp/made").read_text() == "here"
 
 
 async def test_exec_with_input_larger_than_a_pipe(pod: Node) -> None:

@@ -211,7 +211,10 @@ class Container:
         _drop_old_logs(directory, self.state.restart_count)
         self.tell("Normal", "Created", "Container created")
         with self.terminal.opened(self.log) as (stdin, stdout, stderr):
-            return await view.node.forker.spawn(spec, stdin, stdout, stderr)
+            process = await view.node.forker.spawn(spec, stdin, stdout, stderr)
+        if self._stop.is_set():  # whoever stopped us meanwhile found no process to end
+            process.kill()
+        return process
 
     def _running(self, process: Process, spec: Spec) -> None:
         self.process, self.running_spec = process, spec

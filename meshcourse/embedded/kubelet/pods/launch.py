@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from meshcourse.embedded.kubelet.processes.client import Spec
 #: Variables of the daemon that containers get too: where Python finds this package, and the mark by which the
 #: launcher finds what a dead daemon left.
 _HANDED_ON = ("PYTHONPATH", "MESHCOURSE_CLUSTER_DIR")
+#: What ``kubectl cp`` runs in a container.
+_OF_COPY = ("tar", "test")
 _DEFAULT_TERMINATION_LOG = "/dev/termination-log"
 
 
@@ -50,8 +52,14 @@ def exec_spec(
     view: PodView, running: Spec, container: str, command: Sequence[str], tty: bool
 ) -> Spec:
     """What to start for ``kubectl exec`` in a container: its directory and environment, another program."""
+    root = Path(running.env.get("MESHCOURSE_ROOT", running.cwd))
     spec = replace(
-        running, argv=tuple(command), entry="", tty=tty, title=_title(view, container, command[0])
+        running,
+        argv=(command[0], *_seen_from(root, command)),
+        cwd=root if command[0] in _OF_COPY else running.cwd,
+        entry="",
+        tty=tty,
+        title=_title(view, container, command[0]),
     )
     name = command[0]
     # An image's path to one of its programs (/usr/bin/fortio) need not exist on this machine.
@@ -59,6 +67,22 @@ def exec_spec(
         name = os.path.basename(name)
     own = view.node.puller.catalogue.programs.get(name)
     return replace(spec, entry=own) if own is not None else spec
+
+
+def _seen_from(root: Path, command: Sequence[str]) -> Iterator[str]:
+    """The arguments with absolute paths as the container means them.
+
+    What lies below its root is meant there (``cat /etc/app/settings``); anything else is this machine's. The programs
+    that ``kubectl cp`` runs never leave the root: they run in it, with relative paths.
+    """
+    for word in command[1:]:
+        if not word.startswith("/"):
+            yield word
+        elif command[0] in _OF_COPY:
+            yield word.lstrip("/") or "."
+        else:
+            inside = root / word.lstrip("/")
+            yield str(inside) if os.path.lexists(inside) else word
 
 
 def working_directory(root: Path, container: Object) -> Path:

@@ -15,6 +15,8 @@ from meshcourse.embedded.kube.status import ApiError
 log = logging.getLogger(__name__)
 
 _RETRY = 1.0
+#: Changes come in bursts (created, started, ready); each write saved is a write that every watcher is spared.
+_GATHER = 0.01
 
 
 class StatusWriter:
@@ -57,6 +59,7 @@ class StatusWriter:
     async def _run(self) -> None:
         while True:
             await self._dirty.wait()
+            await asyncio.sleep(_GATHER)
             self._dirty.clear()
             status = self._compute()
             if status != self._written and not await self._write(status):
