@@ -7,7 +7,7 @@ from meshcourse.lab import Cluster, Finding, check, traffic
 N = 200
 
 
-@check("Count the pods of istiod", converges=10)
+@check("Count the pods of istiod", converges=5)
 def gone(cluster: Cluster) -> Finding:
     pods = cluster.objects("pods", "istio-system", selector="app=istiod")
     return Finding(

@@ -17,7 +17,7 @@ def containers(cluster: Cluster, namespace: str) -> list[str]:
     return [item["name"] for item in spec.get("initContainers", []) + spec["containers"]]
 
 
-@check("Look into the pod of curl in the namespace inside", converges=10)
+@check("Look into the pod of curl in the namespace inside", converges=5)
 def inside(cluster: Cluster) -> Finding:
     found = containers(cluster, "inside")
     return Finding(
@@ -28,7 +28,7 @@ def inside(cluster: Cluster) -> Finding:
     )
 
 
-@check("Look into the pod of curl in the namespace outside", converges=10)
+@check("Look into the pod of curl in the namespace outside", converges=5)
 def outside(cluster: Cluster) -> Finding:
     found = containers(cluster, "outside")
     return Finding(
@@ -51,11 +51,11 @@ def answer(cluster: Cluster, namespace: str) -> Finding:
     )
 
 
-@check("Let the pod inside ask details for a book", converges=10)
+@check("Let the pod inside ask details for a book", converges=5)
 def inside_asks(cluster: Cluster) -> Finding:
     return answer(cluster, "inside")
 
 
-@check("Let the pod outside ask details for a book", converges=10)
+@check("Let the pod outside ask details for a book", converges=5)
 def outside_asks(cluster: Cluster) -> Finding:
     return answer(cluster, "outside")

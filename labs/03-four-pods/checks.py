@@ -8,7 +8,7 @@ WANTED = {"v1": 1, "v2": 2, "v3": 1}
 N = 600
 
 
-@check("Count the ready pods of each version of reviews", converges=10)
+@check("Count the ready pods of each version of reviews", converges=5)
 def pods(cluster: Cluster) -> Finding:
     found = {
         version: cluster.get("deployment", f"reviews-{version}")

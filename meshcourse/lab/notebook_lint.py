@@ -58,7 +58,7 @@ def clean(notebook: Notebook) -> Notebook:
         tags = _tags(cell)
         kept = {**cell, "metadata": {"tags": sorted(tags)} if tags else {}}
         if cell["cell_type"] == "code":
-            kept["execution_count"] = None
+            kept["execution_count"] = 1 if KEEP in tags else None
             kept["outputs"] = _kept_outputs(cell) if KEEP in tags else []
         cells.append(kept)
     metadata = {
@@ -127,8 +127,8 @@ def _cell(cell: dict[str, Any]) -> Iterator[str]:
         yield "empty"
     if cell["cell_type"] != "code":
         return
-    if cell.get("execution_count") is not None:
-        yield "an execution count"
+    if cell.get("execution_count") != (1 if KEEP in tags else None):
+        yield "an execution count (nbval needs one where outputs are kept: 1)"
     if cell.get("outputs") and KEEP not in tags:
         yield f"outputs (only cells tagged `{KEEP}` keep theirs)"
     if KEEP in tags and not cell.get("outputs"):

@@ -28,7 +28,7 @@ GOOD: dict[str, Any] = {
         markdown("# 03 · Bookinfo\n\ntext", "a"),
         code("import x", "b", "setup"),
         markdown("prose", "c"),
-        code("x", "d", notebook_lint.KEEP, outputs=[OUTPUT]),
+        code("x", "d", notebook_lint.KEEP, outputs=[OUTPUT], execution_count=1),
     ],
     "metadata": {"kernelspec": {"name": "python3"}, "language_info": {"name": "python"}},
     "nbformat": 4,
@@ -56,6 +56,7 @@ def put(cell: int, **fields: Any) -> Any:
         (put(1, outputs=[OUTPUT]), 2, "outputs (only"),
         (put(3, outputs=[]), 4, "no output to compare"),
         (put(1, execution_count=3), 2, "an execution count"),
+        (put(3, execution_count=None), 4, "an execution count"),
         (
             put(1, metadata={"tags": ["setup"], "collapsed": True}),
             2,
