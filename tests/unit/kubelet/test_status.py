@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from meshcourse.embedded.kubelet.pods import state, status
+from meshcourse.embedded.kubelet.pods import resume, state, status
 from meshcourse.embedded.kubelet.pods.state import ContainerState
 from meshcourse.embedded.kubelet.pods.status import PodFacts
 
@@ -162,3 +162,43 @@ def test_a_container_status_has_the_fields_of_the_api() -> None:
         "resources": {"requests": {"cpu": "1"}},
         "allocatedResources": {"cpu": "1"},
     }
+
+
+def resumed(role: state.Role, was: dict[str, Any], policy: str, again: bool) -> ContainerState:
+    pod = {
+        "spec": {"restartPolicy": policy},
+        "status": {"containerStatuses": [{"name": "app", "restartCount": 1, "state": was}]},
+    }
+    fresh = ContainerState("app", role, "image")
+    resume.states(pod, [fresh], lambda _container, _code: again)
+    return fresh
+
+
+RUNNING = {"running": {"startedAt": NOW}}
+
+
+def test_after_a_restart_a_lost_container_waits_for_its_next_life() -> None:
+    found = resumed("main", RUNNING, "Always", again=True)
+    assert found.state == {"waiting": {"reason": "ContainerCreating"}}
+    assert found.last_state["terminated"]["exitCode"] == 255
+    assert found.restart_count == 2
+
+
+def test_after_a_restart_what_may_not_run_again_stays_ended() -> None:
+    found = resumed("main", RUNNING, "Never", again=False)
+    assert found.exit_code == 255
+    assert found.restart_count == 1
+
+
+@pytest.mark.parametrize(("policy", "count"), [("Always", 2), ("Never", 1)])
+def test_after_a_restart_init_containers_run_again_unless_never(policy: str, count: int) -> None:
+    assert resumed("init", ended(0), policy, again=False).restart_count == count
+
+
+def test_a_pod_that_has_ended_is_left_as_it_is() -> None:
+    pod = {
+        "status": {"phase": "Succeeded", "containerStatuses": [{"name": "app", "state": ended(0)}]}
+    }
+    fresh = ContainerState("app", "main", "image")
+    assert not resume.states(pod, [fresh], lambda _container, _code: True)
+    assert fresh.exit_code == 0

@@ -15,9 +15,9 @@ from typing import Any
 from meshcourse.embedded.kube import objects, refs
 from meshcourse.embedded.kube.objects import Object
 from meshcourse.embedded.kube.status import ApiError
-from meshcourse.embedded.kubelet.pods import state, status
+from meshcourse.embedded.kubelet.pods import resume, status
 from meshcourse.embedded.kubelet.pods.container import Container, Stopped
-from meshcourse.embedded.kubelet.pods.state import Role
+from meshcourse.embedded.kubelet.pods.state import ContainerState, Role
 from meshcourse.embedded.kubelet.pods.view import HOST_IP, PodView
 from meshcourse.embedded.kubelet.pods.volumes.content import VolumeError
 from meshcourse.embedded.kubelet.pods.volumes.manager import VolumeManager
@@ -58,7 +58,7 @@ class PodWorker:
         self._helpers: set[asyncio.Task[None]] = set()
         self._lives: dict[Container, asyncio.Task[int]] = {}
         self._task: asyncio.Task[None] | None = None
-        self._restore()
+        self._resume()
 
     # -- what the kubelet calls
 
@@ -124,7 +124,7 @@ class PodWorker:
 
     async def _live(self) -> None:
         """Everything up to the end of the last container."""
-        if self._finished():
+        if resume.finished(self.view.pod):
             return
         self._writer.changed()
         try:
@@ -192,19 +192,19 @@ class PodWorker:
 
     def _supervise(self, container: Container) -> asyncio.Task[int]:
         self._lives[container] = asyncio.create_task(
-            container.supervise(lambda code: self._again(container, code)),
+            container.supervise(lambda code: self._again(container.state, code)),
             name=f"container {container.name} of {self.view.full_name}",
         )
         return self._lives[container]
 
-    def _again(self, container: Container, code: int) -> bool:
+    def _again(self, container: ContainerState, code: int) -> bool:
         """Whether the restart policy wants another life."""
         if self._failed is not None:
             return False
-        if container.state.role == "sidecar":
+        if container.role == "sidecar":
             return True
         policy = self.view.spec.get("restartPolicy") or "Always"
-        if container.state.role == "init":
+        if container.role == "init":
             return code != 0 and policy != "Never"
         return bool(policy == "Always" or (policy == "OnFailure" and code != 0))
 
@@ -311,35 +311,14 @@ class PodWorker:
             self.view.pod, "Warning" if type_ == "Warning" else "Normal", reason, message
         )
 
-    def _finished(self) -> bool:
-        return objects.dig(self.view.pod, "status.phase") in ("Succeeded", "Failed")
-
-    def _restore(self) -> None:
+    def _resume(self) -> None:
         """Start from what the object says: nothing for a new pod, lost containers after a restart of the daemon."""
-        reason = "PodInitializing" if self.init else "ContainerCreating"
-        for container in self.containers:
-            container.state.state = state.waiting(reason)
-        known = self.view.pod.get("status") or {}
-        old = [*(known.get("initContainerStatuses") or []), *(known.get("containerStatuses") or [])]
-        by_name = {entry["name"]: entry for entry in old}
-        if any("running" in (entry.get("state") or {}) for entry in old):
+        lost = resume.states(
+            self.view.pod, [container.state for container in self.containers], self._again
+        )
+        if lost:
             message = "Pod sandbox changed, it will be killed and re-created."
             self._tell("Normal", "SandboxChanged", message)
-        for container in self.containers:
-            if container.name in by_name:
-                self._restore_container(container, by_name[container.name], reason)
-
-    def _restore_container(self, container: Container, entry: Object, reason: str) -> None:
-        found = container.state
-        state.restore(found, entry)
-        code = found.exit_code
-        if code is None or self._finished():
-            return
-        # A new sandbox runs its init containers again, unless the pod has failed with its containers.
-        never = self.view.spec.get("restartPolicy") == "Never"
-        if (found.role == "init" and not never) or self._again(container, code):
-            found.last_state, found.state = found.state, state.waiting(reason)
-            found.restart_count += 1
 
     def _status(self) -> Object:
         return status.render(
