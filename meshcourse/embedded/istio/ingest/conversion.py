@@ -1,11 +1,13 @@
-"""Gateway API objects → Istio's kinds, done again only when something they refer to changed."""
+"""Gateway API and Ingress objects → Istio's kinds, done again only when something they refer to
+changed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
 
-from meshcourse.embedded.istio import gateway_api
+from meshcourse.embedded.istio import gateway_api, kubernetes_ingress
 from meshcourse.embedded.istio.gateway_api.context import Context
 from meshcourse.embedded.istio.ingest import memory
 from meshcourse.embedded.istio.model import Config, Converted
@@ -21,6 +23,8 @@ _KINDS: Final = (
     refs.TCPROUTES,
     refs.REFERENCEGRANTS,
     refs.SERVICEENTRIES,
+    refs.INGRESSES,
+    refs.INGRESSCLASSES,
 )
 
 
@@ -28,7 +32,7 @@ def build(context: Context, known: memory.Memory) -> Converted:
     """The conversion; unchanged configurations are the same objects as before."""
     return known.derived(
         _NAME,
-        lambda: _kept(gateway_api.convert(context), known.previous(_NAME)),
+        lambda: _kept(_both(context), known.previous(_NAME)),
         *(context.of_kind(one) for one in _KINDS),
         context.services,
         context.endpoints,
@@ -36,6 +40,22 @@ def build(context: Context, known: memory.Memory) -> Converted:
         context.secrets,
         context.authorities,
         context.mesh,
+    )
+
+
+def _both(context: Context) -> Converted:
+    routes = gateway_api.convert(context)
+    ingresses = kubernetes_ingress.convert(
+        context.of_kind(refs.INGRESSES),
+        context.of_kind(refs.INGRESSCLASSES),
+        context.services,
+        context.mesh,
+    )
+    return Converted(
+        gateways=(*routes.gateways, *ingresses.gateways),
+        rules=(*routes.rules, *ingresses.rules),
+        statuses={**routes.statuses, **ingresses.statuses},
+        deployed=routes.deployed,
     )
 
 

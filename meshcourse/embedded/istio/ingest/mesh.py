@@ -60,6 +60,7 @@ def from_dict(data: dict[str, Any]) -> MeshConfig:
         h2_upgrade=data.get("h2UpgradePolicy") == "UPGRADE",
         locality_lb=data.get("localityLbSetting") or {"enabled": True},
         path_normalization=(data.get("pathNormalization") or {}).get("normalization", "BASE"),
+        ingress_mode=data.get("ingressControllerMode") or base.ingress_mode,
         ingress_class=data.get("ingressClass") or base.ingress_class,
         ingress_service=data.get("ingressService") or base.ingress_service,
         ingress_selector=data.get("ingressSelector") or base.ingress_selector,

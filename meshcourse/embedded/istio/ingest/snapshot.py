@@ -40,6 +40,7 @@ CONFIG_KINDS: Final = (
     refs.TCPROUTES,
     refs.REFERENCEGRANTS,
     refs.INGRESSES,
+    refs.INGRESSCLASSES,
 )
 #: The kinds that istiod must watch for `snapshot` (where the server has them).
 KINDS: Final = (

@@ -29,6 +29,7 @@ class MeshConfig:
     :param access_log_file: "" means no access log unless a Telemetry asks for one.
     :param connect_timeout: seconds.
     :param default_http_retry: None is Istio's default policy.
+    :param ingress_mode: OFF, STRICT or DEFAULT (Ingresses without a class are ours, too).
     :param default_config: ``defaultConfig`` (ProxyConfig) as written.
     """
 
@@ -53,6 +54,7 @@ class MeshConfig:
     locality_lb: Mapping[str, Any] = field(default_factory=dict)
     path_normalization: str = "BASE"
     ingress_class: str = "istio"
+    ingress_mode: str = "STRICT"
     ingress_service: str = "istio-ingressgateway"
     ingress_selector: str = "ingressgateway"
     trust_domain_aliases: tuple[str, ...] = ()
