@@ -34,7 +34,7 @@ def path(
 
 
 def ask(mesh: Mesh, url: str, host: str = "a.example") -> str:
-    outcome = gateway(mesh.resources(POD, "istio-system"), Request(host, url), 80)
+    outcome = gateway(mesh.resources(POD, "istio-system"), Request(host, url), 8080)
     return next(iter(outcome.clusters), str(outcome.status))
 
 
