@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from meshcourse import versions
 from meshcourse.cluster import components, progress, tools
@@ -22,7 +22,16 @@ from meshcourse.cluster.provider import Provider
 from meshcourse.kubectl import front
 from meshcourse.lab import manifest, proof, runner, steps
 from meshcourse.lab.progress import Store
-from meshcourse.observe import addons, inventory, journey, logs, send, tracing
+from meshcourse.observe import (
+    addons,
+    inventory,
+    journey,
+    logs,
+    send,
+    shipping,
+    steady,
+    tracing,
+)
 from meshcourse.observe import traffic as generator
 from meshcourse.observe.grafana import Grafana
 from meshcourse.observe.jaeger import Jaeger, Trace
@@ -31,6 +40,10 @@ from meshcourse.observe.prometheus import Prometheus, Vector
 from meshcourse.observe.result import Result
 from meshcourse.widgets import picture as views
 from meshcourse.widgets import service_graph, spans, timeseries, topology, waterfall
+
+if TYPE_CHECKING:  # ipywidgets is slow to import, and the command line does without
+    from meshcourse.widgets.live.traffic import TrafficPanel
+    from meshcourse.widgets.live.watching import Look, Watching
 
 #: Which cluster notebooks attach to, for tests and classes that run several on one machine.
 NAME_VARIABLE = "MESHCOURSE_NAME"
@@ -135,9 +148,55 @@ class Mesh(Cluster):
         found = self.kiali.graph([namespace or self.namespace], seconds=seconds, **what)
         return service_graph.draw(found)
 
-    def access_log(self, app: str = "", *, containing: str = "", last: int | None = 20) -> logs.Log:
-        """The newest access-log lines of an application's Envoys ("": of all in the mesh)."""
-        return logs.read(self, app, containing=containing, last=last)
+    def access_log(
+        self, app: str = "", *, containing: str = "", last: int | None = 20, expect: int = 0
+    ) -> logs.Log:
+        """The newest access-log lines of an application's Envoys ("": of all in the mesh).
+
+        :param expect: wait some seconds for so many lines (Envoys write with a delay).
+        """
+
+        def look() -> logs.Log:
+            return logs.read(self, app, containing=containing, last=last)
+
+        return logs.until(look, lambda found: len(found) >= expect)
+
+    def follow_request(self, target: str = "/productpage", **what: Any) -> journey.Journey:
+        """Send one request; what every Envoy logged of it, as data (`follow` draws it)."""
+        return journey.follow(self, target, **what)
+
+    def ship(self, lines: logs.Log, tag: str = "envoy") -> int:
+        """Send access-log lines to Fluent Bit by the forward protocol; returns how many."""
+        return shipping.ship(self, lines, tag)
+
+    # -- views that stay alive --------------------------------------------------------------------------------------
+
+    def traffic_panel(self, target: str = "/productpage", **what: Any) -> TrafficPanel:
+        """Traffic with a start button, a rate slider and live counts; parameters as of `traffic`."""
+        from meshcourse.widgets.live.traffic import TrafficPanel
+
+        what = {"rate": 20.0, "n": 1, **what}
+        return TrafficPanel(steady.Steady(send.plan(self, target, **what)))
+
+    def watch_promql(
+        self, query: str, minutes: float = 5.0, *, every: float = 2.0, **shown: Any
+    ) -> Watching:
+        """A picture of a query over time, drawn again every few seconds."""
+        return _watch(lambda: self.promql(query, minutes, **shown), every)
+
+    def watch_graph(
+        self, namespace: str = "", *, seconds: float = 30.0, every: float = 2.0
+    ) -> Watching:
+        """Kiali's service graph, drawn again every few seconds."""
+        return _watch(lambda: self.graph(namespace, seconds=seconds), every)
+
+    def watch_log(self, app: str = "", *, last: int = 12, every: float = 1.0) -> Watching:
+        """The tail of the access logs of an application's Envoys."""
+        return _watch(lambda: self.access_log(app, last=last), every)
+
+    def watch_pods(self, namespace: str = "", *, every: float = 1.0) -> Watching:
+        """The pods of a namespace as they are now, with their proxies and the control plane."""
+        return _watch(lambda: self.picture(namespace), every)
 
     def kubectl(
         self, *args: str, text: str | None = None, on_line: Callable[[str], None] | None = None
@@ -168,6 +227,12 @@ class Mesh(Cluster):
         if self.exists("deployment", "istiod", "istio-system"):
             found += f" · Istio {versions.ISTIO}"
         return found
+
+
+def _watch(look: Look, every: float) -> Watching:
+    from meshcourse.widgets.live.watching import Watching
+
+    return Watching(look, every)
 
 
 _current: Mesh | None = None

@@ -84,6 +84,7 @@ class Run:
         self._ready = threading.Event()
         self._error: BaseException | None = None
         self._seconds = 0.0
+        self._began = 0.0
         self._stopped = False
         self._thread = threading.Thread(target=self._main, name="traffic", daemon=True)
         self._thread.start()
@@ -97,6 +98,18 @@ class Run:
     @property
     def running(self) -> bool:
         return self._thread.is_alive()
+
+    @property
+    def stopping(self) -> bool:
+        """Was it told to stop?"""
+        return self._stop.is_set()
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been sending, or has sent."""
+        if self._seconds or not self._began:
+            return self._seconds
+        return time.perf_counter() - self._began
 
     def result(self) -> Result:
         """Wait for the end of the run. An interrupt stops the run and keeps what was measured.
@@ -146,6 +159,7 @@ class Run:
         ) as session:
             extra = await sign_in(session, plan.url, plan.user) if plan.user else {}
             self.started, start = time.time(), time.perf_counter()
+            self._began = start
             self._ready.set()
             reporter = asyncio.create_task(self._report())
             try:
