@@ -13,6 +13,7 @@ from meshcourse.observe.traffic import Plan, Run
 _FOREVER = 24 * 3600.0
 #: Counts and quantiles are of the newest so many requests.
 KEPT = 5000
+RECENT = 2.0
 
 
 class Steady:
@@ -52,6 +53,16 @@ class Steady:
         if self.running:
             self.stop()
             self.start()
+
+    @property
+    def now(self) -> float:
+        """Answers per second, over the last `RECENT` seconds of the run under way; 0 if none is."""
+        if not self.running:
+            return 0.0
+        run = self._runs[-1]
+        window = min(RECENT, run.seconds)
+        done = sum(sample.done > run.seconds - window for sample in run.samples[-KEPT:])
+        return done / window if window > 0 else 0.0
 
     def result(self) -> Result:
         """What was measured so far, of the newest `KEPT` requests."""

@@ -19,6 +19,9 @@ class Source(Protocol):
     @property
     def running(self) -> bool: ...
 
+    @property
+    def now(self) -> float: ...
+
     def start(self) -> None: ...
 
     def stop(self) -> None: ...
@@ -51,7 +54,8 @@ class TrafficPanel(View):
         """Draw the counts as they are now."""
         found = self._source.result()
         if found.n:
-            self.show(found._repr_html_(), repr(found))
+            now = f"now {self._source.now:.0f} a second" if self._source.running else "stopped"
+            self.show(f"<b>{now}</b>{found._repr_html_()}", f"{now}\n{found!r}")
         else:
             idle = f"no requests yet: press Start to send {self._source.rate:.0f} a second to {found.url}"
             self.show(f"<span style='color:#7b8494'>{idle}</span>", idle)
