@@ -36,10 +36,12 @@ clean:
 	rm -rf build .venv *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV)/.learner: requirements.txt pyproject.toml
+$(VENV)/.learner: requirements.txt pyproject.toml .ci/venv .ci/jupyterlab.json
 	@sh .ci/venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@mkdir -p $(VENV)/share/jupyter/lab/settings
+	@cp .ci/jupyterlab.json $(VENV)/share/jupyter/lab/settings/overrides.json
 	@touch $@
 
 $(VENV)/.developer: $(VENV)/.learner tests/requirements.txt

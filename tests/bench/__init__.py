@@ -1,1 +1,5 @@
-"""How fast and how big: figures measured in one run on this machine, never asserted (``make bench``)."""
+"""How fast and how big, measured here and now: ``make bench``.
+
+One run measures everything on a cluster of its own, prints it, and writes it as JSON. Figures of different machines do
+not compare; ratios and stages do. Nothing is asserted here: what must hold is in the tests.
+"""

@@ -24,11 +24,12 @@ LABEL = "istio-injection"
 def start(cluster: Cluster, progress: Progress) -> Callable[[], None]:
     """Label the namespace, apply, and give sidecars to pods that have none yet."""
     namespace = cluster.namespace
-    label(cluster, "enabled")
-    for file in FILES:
-        cluster.apply(paths.home() / "labs" / FOLDER / file, namespace).raise_on_error()
-    for deployment in _bare(cluster):
-        cluster.restart(deployment)
+    with progress.stage("Bookinfo applied"):
+        label(cluster, "enabled")
+        for file in FILES:
+            cluster.apply(paths.home() / "labs" / FOLDER / file, namespace).raise_on_error()
+        for deployment in _bare(cluster):
+            cluster.restart(deployment)
 
     def finish() -> None:
         ready = waiting.workloads(cluster.api, namespace, APPS)

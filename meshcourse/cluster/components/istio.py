@@ -34,8 +34,8 @@ def start(cluster: Cluster, progress: Progress) -> Callable[[], None]:
     )
 
     def finish() -> None:
+        waiting.until("Istio ready", lambda: install.under_way() or missing(), progress)
         install.join()
-        waiting.until("Istio ready", missing, progress)
 
     return finish
 
@@ -75,6 +75,10 @@ class _Install:
         if self._done is not None:
             self._done.check()
         return []
+
+    def under_way(self) -> list[str]:
+        """What istioctl is still busy with."""
+        return self.failed() or (["istioctl is at work"] if self._thread.is_alive() else [])
 
     def join(self) -> None:
         self._thread.join()

@@ -32,7 +32,7 @@ def test_the_makefile_has_exactly_the_agreed_verbs() -> None:
 @pytest.mark.parametrize("verb", sorted(VERBS - {"clean"}))
 def test_every_verb_makes_its_environment_if_it_is_missing(verb: str, tmp_path: Path) -> None:
     """`make -n` in an empty folder: the plan begins with the environment."""
-    for name in ("Makefile", "requirements.txt", "pyproject.toml", "tests"):
+    for name in ("Makefile", "requirements.txt", "pyproject.toml", "tests", ".ci"):
         (tmp_path / name).symlink_to(ROOT / name)
     done = subprocess.run(
         ["make", "-n", verb], cwd=tmp_path, capture_output=True, text=True, check=True
