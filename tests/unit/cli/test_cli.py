@@ -80,7 +80,11 @@ def test_an_invalid_name_is_refused() -> None:
     assert 'invalid cluster name "Not Valid"' in str(result.exception)
 
 
-def test_down_of_everything_where_there_is_nothing() -> None:
+def test_down_of_everything_where_there_is_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # Not the state of this test run: clusters of other tests live there.
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     result = invoke("down", "--all")
     assert result.exit_code == 0
     assert "there is no cluster" in result.output
