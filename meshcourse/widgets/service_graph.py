@@ -10,7 +10,9 @@ from meshcourse.widgets import svg
 from meshcourse.widgets.picture import Picture
 
 COLOURS = {"healthy": svg.OUT, "degraded": svg.LATE, "failing": svg.FAILED}
-_WIDTH, _HEIGHT, _GAP_X, _GAP_Y = 132, 44, 128, 26
+#: Percent of requests from which an edge counts as encrypted.
+ENCRYPTED = 99.5
+_WIDTH, _HEIGHT, _GAP_X, _GAP_Y = 146, 44, 150, 28
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,6 +40,7 @@ def draw(graph: Graph) -> View:
     width = max(place.x for place in places.values()) + _WIDTH + 12
     height = max(place.y for place in places.values()) + _HEIGHT + 34
     parts = [_edge(edge, places) for edge in graph.edges]
+    parts += [_label(edge, graph, places) for edge in graph.edges]
     parts += [_node(node, places[node.id]) for node in shown]
     parts.append(_legend(height))
     return View(svg.page(width, height, *parts, title="service graph"), repr(graph), graph)
@@ -77,22 +80,51 @@ def depths(nodes: list[Node], edges: tuple[Edge, ...]) -> dict[str, int]:
     return {node: used.index(depth) for node, depth in found.items()}
 
 
-def _edge(edge: Edge, places: dict[str, Place]) -> str:
+def _curve(edge: Edge, places: dict[str, Place]) -> tuple[float, float, float, float]:
+    """Where an edge begins and where its arrow begins."""
     start, end = places[edge.source.id], places[edge.target.id]
-    x1, y1 = start.x + _WIDTH, start.y + _HEIGHT / 2
-    x2, y2 = end.x - 7, end.y + _HEIGHT / 2
-    bend = (x2 - x1) / 2
-    colour = COLOURS[edge.state]
-    path = f"M{x1:.0f} {y1:.0f}C{x1 + bend:.0f} {y1:.0f} {x2 - bend:.0f} {y2:.0f} {x2:.0f} {y2:.0f}"
-    middle, above = x1 + (x2 - x1) * 0.6, y1 + (y2 - y1) * 0.65 - 6
-    label = f"{edge.rate:.1f}/s"
-    label += f", {edge.failed:.0%} failed" if edge.failed else ""
-    lock = "🔒 " if edge.mtls >= 99.5 else ""
+    return start.x + _WIDTH, start.y + _HEIGHT / 2, end.x - 7, end.y + _HEIGHT / 2
+
+
+def _edge(edge: Edge, places: dict[str, Place]) -> str:
+    x1, y1, x2, y2 = _curve(edge, places)
+    middle, colour = (x1 + x2) / 2, COLOURS[edge.state]
+    path = f"M{x1:.0f} {y1:.0f}C{middle:.0f} {y1:.0f} {middle:.0f} {y2:.0f} {x2:.0f} {y2:.0f}"
     tip = f"M{x2:.0f} {y2 - 4:.0f}L{x2 + 7:.0f} {y2:.0f}L{x2:.0f} {y2 + 4:.0f}Z"
     return (
         f"<path d='{path}' fill='none' stroke='{colour}' stroke-width='2'/>"
         f"<path d='{tip}' fill='{colour}'/>"
-        + svg.text(middle, above, lock + label, size=10, fill=colour)
+    )
+
+
+def _label(edge: Edge, graph: Graph, places: dict[str, Place]) -> str:
+    """Rate, failures and lock, on the curve: near the side that fewer edges share, so that labels part."""
+    x1, y1, x2, y2 = _curve(edge, places)
+    siblings = sum(other.source.id == edge.source.id for other in graph.edges)
+    rivals = sum(other.target.id == edge.target.id for other in graph.edges)
+    at = 0.74 if siblings > rivals else 0.3 if rivals > 1 else 0.5
+    bend = (x1 + x2) / 2
+    x = (1 - at) ** 3 * x1 + 3 * (1 - at) * at * bend + at**3 * x2
+    y = (1 - at) ** 2 * (1 + 2 * at) * y1 + at**2 * (3 - 2 * at) * y2 - 5
+    words = f"{edge.rate:.1f}/s" + (f", {edge.failed:.0%} failed" if edge.failed else "")
+    lock = _lock(x - 3.2 * len(words) - 9, y) if edge.mtls >= ENCRYPTED else ""
+    return _halo(x, y, words, COLOURS[edge.state]) + lock
+
+
+def _halo(x: float, y: float, words: str, colour: str) -> str:
+    """A text that stays readable on lines."""
+    back = svg.text(x, y, words, size=10, fill="#fff")
+    return back.replace("<text ", "<text stroke='#fff' stroke-width='4' ") + svg.text(
+        x, y, words, size=10, fill=colour
+    )
+
+
+def _lock(x: float, y: float) -> str:
+    """A small padlock with its lower edge on `y`."""
+    bow = f"M{x + 1.5:.1f} {y - 5:.1f}v-1.5a2 2 0 0 1 4 0v1.5"
+    return (
+        f"<path d='{bow}' fill='none' stroke='{svg.INK}'/>"
+        f"<rect class='lock' x='{x:.1f}' y='{y - 5:.1f}' width='7' height='5.5' rx='1' fill='{svg.INK}'/>"
     )
 
 
@@ -101,11 +133,18 @@ def _node(node: Node, place: Place) -> str:
     if node.kind == "unknown":
         fill, stroke = "#fff", svg.LINE
     middle = place.x + _WIDTH / 2
-    name = svg.shorten(node.name, 19)
+    name = svg.shorten(node.name, 20)
     below = node.version or node.namespace
     return (
         svg.box(place.x, place.y, _WIDTH, _HEIGHT, fill=fill, stroke=stroke)
-        + svg.text(middle, place.y + 19, name, size=12, fill=svg.INK, weight="bold")
+        + svg.text(
+            middle,
+            place.y + 19,
+            name,
+            size=12 if len(name) < 17 else 11,
+            fill=svg.INK,
+            weight="bold",
+        )
         + svg.text(middle, place.y + 35, below, size=10, fill=svg.LINE)
     )
 
@@ -116,4 +155,8 @@ def _legend(height: float) -> str:
         x = 10 + number * 90
         parts.append(svg.line(x, height - 10, x + 18, height - 10, stroke=colour))
         parts.append(svg.text(x + 24, height - 6, state, size=10, anchor="start"))
-    return "".join(parts) + svg.text(300, height - 6, "🔒 mutual TLS", size=10, anchor="start")
+    return (
+        "".join(parts)
+        + _lock(286, height - 7)
+        + svg.text(298, height - 6, "mutual TLS", size=10, anchor="start")
+    )

@@ -88,8 +88,9 @@ def _row(number: int, span: Span, depth: int, trace: Trace, colours: dict[str, s
     width = max(2.0, span.duration / length * _WIDTH)
     colour = svg.FAILED if span.failed else colours[span.service]
     indent = 4 + depth * 12
-    service = svg.shorten(span.service.removesuffix(".default"), 26)
-    name = svg.shorten(span.name, 44 - depth * 2 - len(service))
+    service = svg.shorten(span.service.removesuffix(".default").removesuffix(".istio-system"), 24)
+    plain = span.name.replace(".default.svc.cluster.local", "")
+    name = svg.shorten(plain, 50 - depth * 2 - len(service))
     return (
         svg.text(indent, y + 13, service, anchor="start", weight="bold", fill=colour, size=11)
         + svg.text(indent + 7 * len(service) + 6, y + 13, name, anchor="start", size=11)

@@ -41,7 +41,7 @@ def draw(
     if not lines:
         empty = "no data in this time: send some traffic and look again"
         body = svg.text(_LEFT + _WIDTH / 2, _HEIGHT / 2, empty, fill=svg.LINE)
-        return Panel(svg.page(_LEFT + _WIDTH + 20, _HEIGHT + 30, body, title=title), empty, matrix)
+        return Panel(svg.page(_LEFT + _WIDTH + 40, _HEIGHT + 30, body, title=title), empty, matrix)
     top = _round_up(max(value for line in lines for value in line.values if math.isfinite(value)))
     parts = [_grid(matrix, top, unit)]
     parts += [_line(line, matrix, top, _COLOURS[i % len(_COLOURS)]) for i, line in enumerate(lines)]
@@ -54,7 +54,7 @@ def draw(
     words += [f"  {name(line.labels)}: last {_number(_last(line))}{unit}" for line in lines]
     if len(drawn) > MOST:
         words.append(f"  and {len(drawn) - MOST} more")
-    picture = svg.page(_LEFT + _WIDTH + 20, height, *parts, title=title)
+    picture = svg.page(_LEFT + _WIDTH + 40, height, *parts, title=title)
     return Panel(picture, "\n".join(words), matrix)
 
 

@@ -108,7 +108,8 @@ def test_an_edge_has_the_colour_of_its_state(failed: float, colour: str) -> None
         if path.attrib.get("stroke-width") == "2"
     ][1]
     assert page_to_reviews == colour
-    assert "🔒" in shown.svg
+    locks = parsed(shown.svg).findall(".//{*}rect[@class='lock']")
+    assert len(locks) == 2  # the one encrypted edge, and the legend
 
 
 def test_an_empty_graph_says_why() -> None:
