@@ -7,7 +7,7 @@ the service's, then the root's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -120,6 +120,18 @@ def _selector(config: Config) -> dict[str, str]:
 def selector_keys(configs: Sequence[Config]) -> frozenset[str]:
     """The labels of clients that workload selectors look at."""
     return frozenset(key for config in configs for key in _selector(config))
+
+
+def locality_settings(configs: Sequence[Config]) -> Iterator[Mapping[str, Any]]:
+    """Every ``localityLbSetting`` that any rule has, at host, subset or port level."""
+    for config in configs:
+        policies = [config.spec.get("trafficPolicy") or {}]
+        policies += [one.get("trafficPolicy") or {} for one in config.spec.get("subsets") or []]
+        ports = [port for one in policies for port in one.get("portLevelSettings") or []]
+        for policy in (*policies, *ports):
+            found = (policy.get("loadBalancer") or {}).get("localityLbSetting")
+            if found is not None:
+                yield found
 
 
 def _merge(host: str, namespace: str, configs: Sequence[Config], memo: Memo) -> list[Rule]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from meshcourse.embedded.istio import destination_rules, sidecars, virtual_services, visibility
 from meshcourse.embedded.istio.destination_rules import Rule
+from meshcourse.embedded.istio.localities import Client
 from meshcourse.embedded.istio.model import (
     Config,
     Endpoint,
@@ -27,6 +28,7 @@ class Scope:
     """The view of a namespace.
 
     :param labels: the client labels that rules may look at, with this client's values.
+    :param locality: of the client, ``region/zone/subzone``.
     :param services: visible services by host name (one per name: the namespace's own first, else
         the oldest).
     :param rules: VirtualServices bound to the mesh, in order of precedence.
@@ -38,6 +40,7 @@ class Scope:
     snapshot: Snapshot
     namespace: str
     labels: Mapping[str, str]
+    locality: str
     index: destination_rules.Index
     services: Mapping[str, Service]
     rules: list[VirtualService]
@@ -96,7 +99,7 @@ def visible_services(snapshot: Snapshot, namespace: str) -> dict[str, Service]:
 def build(
     snapshot: Snapshot,
     namespace: str,
-    labels: Mapping[str, str],
+    client: Client,
     rules: list[VirtualService],
     index: destination_rules.Index,
 ) -> Scope:
@@ -106,7 +109,8 @@ def build(
     return Scope(
         snapshot=snapshot,
         namespace=namespace,
-        labels=labels,
+        labels=client.labels,
+        locality=client.locality,
         index=index,
         services=services,
         rules=[one for one in bound if _governs(one, namespace, services)],

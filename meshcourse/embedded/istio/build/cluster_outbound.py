@@ -6,14 +6,15 @@ with the same relative name everywhere, and the source address comes from the bo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from meshcourse.embedded.istio import destination_rules, durations, names
-from meshcourse.embedded.istio.build import cluster_policy, cluster_tls, labels, proto
+from meshcourse.embedded.istio import destination_rules, durations, localities, names
+from meshcourse.embedded.istio.build import cluster_policy, cluster_tls, endpoints, labels, proto
 from meshcourse.embedded.istio.build.listener_outbound import DNS_CACHE
 from meshcourse.embedded.istio.destination_rules import Rule
+from meshcourse.embedded.istio.localities import Group
 from meshcourse.embedded.istio.model import (
     Endpoint,
     Json,
@@ -25,6 +26,8 @@ from meshcourse.embedded.istio.model import (
 )
 
 _EDS: Final[Json] = {"type": "EDS", "eds_cluster_config": {"eds_config": proto.ADS}}
+#: Services whose endpoints Envoy resolves itself.
+BY_NAME: Final = frozenset((Resolution.DNS, Resolution.DNS_ROUND_ROBIN))
 _DNS_REFRESH: Final = "60s"
 
 
@@ -33,7 +36,9 @@ class Target:
     """What one cluster stands for.
 
     :param subset: "" for the whole service.
-    :param endpoints: those of the service port (identities, and addresses where Envoy gets no EDS).
+    :param endpoints: all of the service port, whose identities the cluster accepts.
+    :param groups: those of the subset as the client prefers them, where Envoy gets no EDS.
+    :param client: whose preferences those are.
     """
 
     service: Service
@@ -41,6 +46,8 @@ class Target:
     subset: str
     rule: Rule | None
     endpoints: Sequence[Endpoint]
+    groups: Sequence[Group] = ()
+    client: Hashable = None
 
     @property
     def name(self) -> str:
@@ -55,11 +62,12 @@ def build(target: Target, mesh: MeshConfig) -> Json:
     socket = cluster_tls.build(_upstream(target, mesh, http2=http2), policy.get("tls"))
     cluster: Json = {
         "name": target.name,
-        **_discovery(target),
+        **_discovery(target, policy),
         **cluster_policy.connection(policy, mesh),
         **cluster_policy.load_balancing(policy),
         "circuit_breakers": cluster_policy.limits(policy),
         **cluster_policy.outlier_detection(policy),
+        **_common(policy, target, mesh),
         "metadata": _metadata(target),
         **socket.fields,
     }
@@ -74,6 +82,15 @@ def build(target: Target, mesh: MeshConfig) -> Json:
         cluster["lb_policy"] = "CLUSTER_PROVIDED"
         cluster = {key: one for key, one in cluster.items() if not key.endswith("_lb_config")}
     return cluster
+
+
+def _common(policy: Mapping[str, Any], target: Target, mesh: MeshConfig) -> Json:
+    """``common_lb_config``, with the panic threshold that goes with outlier detection."""
+    result = cluster_policy.panic(policy)
+    chosen = localities.setting(policy, target.service, mesh)
+    if chosen is not None and chosen.weighted:
+        result["locality_weighted_lb_config"] = {}
+    return {"common_lb_config": result} if result else {}
 
 
 def _upstream(target: Target, mesh: MeshConfig, *, http2: bool) -> cluster_tls.Upstream:
@@ -96,21 +113,30 @@ def identities(target: Target, mesh: MeshConfig) -> list[str]:
     return sorted(found | set(target.service.subject_alt_names))
 
 
-def _discovery(target: Target) -> Json:
+def _discovery(target: Target, policy: Mapping[str, Any]) -> Json:
     resolution = target.service.resolution
-    if resolution in (Resolution.DNS, Resolution.DNS_ROUND_ROBIN):
+    if (policy.get("loadBalancer") or {}).get("simple") == "PASSTHROUGH":
+        return _called(target.name, target.service, target.port.number) or forward_proxy()
+    if resolution in BY_NAME:
         return {
             "type": "STRICT_DNS" if resolution is Resolution.DNS else "LOGICAL_DNS",
             "dns_lookup_family": "V4_PREFERRED",
             "dns_refresh_rate": _DNS_REFRESH,
             "respect_dns_ttl": True,
-            "load_assignment": proto.static_assignment(
-                target.name, *(proto.address(one.address, one.port) for one in target.endpoints)
-            ),
+            "load_assignment": endpoints.build(target.name, target.groups),
         }
     if target.service.external and resolution is Resolution.PASSTHROUGH:
         return forward_proxy()
     return _EDS
+
+
+def _called(name: str, service: Service, port: int) -> Json | None:
+    """The address that clients call (load balancing ``PASSTHROUGH``): the service's cluster IP."""
+    where = next((one for one in service.virtual if one[0] == port), None)
+    if where is None:
+        return None
+    assignment = proto.static_assignment(name, proto.address(where[1], where[2]))
+    return {"type": "STATIC", "load_assignment": assignment}
 
 
 def forward_proxy() -> Json:
@@ -155,15 +181,14 @@ def unrouted(service: Service, port: int, mesh: MeshConfig) -> Json | None:
     On real Istio such traffic leaves by the PassthroughCluster to the address that the client
     resolved; clients here send names. None if the service has no cluster IP.
     """
-    where = next((one for one in service.virtual if one[0] == port), None)
+    name = names.unrouted(port, service.hostname)
+    where = _called(name, service, port)
     if where is None:
         return None
-    name = names.unrouted(port, service.hostname)
     return {
         "name": name,
-        "type": "STATIC",
+        **where,
         "connect_timeout": durations.render(mesh.connect_timeout),
-        "load_assignment": proto.static_assignment(name, proto.address(where[1], where[2])),
         "metadata": {"filter_metadata": {labels.METADATA: _PASSTHROUGH_FACTS}},
         **cluster_policy.protocol_options({}, http2=False, auto=True, auto_sni={}),
     }

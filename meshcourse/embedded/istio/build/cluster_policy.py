@@ -106,7 +106,7 @@ def _whole_seconds(text: str | None) -> int | None:
 
 
 def outlier_detection(policy: Policy) -> Json:
-    """``outlier_detection`` and the panic threshold that goes with it; empty without the policy."""
+    """``outlier_detection``; empty without the policy."""
     outlier = policy.get("outlierDetection")
     if outlier is None:
         return {}
@@ -125,8 +125,16 @@ def outlier_detection(policy: Policy) -> Json:
     )
     if outlier.get("splitExternalLocalOriginErrors"):
         result |= _local_origin(outlier)
-    threshold = {"healthy_panic_threshold": {"value": float(outlier.get("minHealthPercent") or 0)}}
-    return {"outlier_detection": result, "common_lb_config": threshold}
+    return {"outlier_detection": result}
+
+
+def panic(policy: Policy) -> Json:
+    """``healthy_panic_threshold``: with outlier detection nobody is called again unless asked for.
+    """
+    outlier = policy.get("outlierDetection")
+    if outlier is None:
+        return {}
+    return {"healthy_panic_threshold": {"value": float(outlier.get("minHealthPercent") or 0)}}
 
 
 def _local_origin(outlier: Policy) -> Json:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from meshcourse.embedded.istio import names
 from meshcourse.embedded.istio.build import labels as facts_of
 from meshcourse.embedded.istio.build import proto
+from meshcourse.embedded.istio.localities import Group
 from meshcourse.embedded.istio.model import Endpoint, Json, Workload
 
 
@@ -20,21 +21,19 @@ def select(endpoints: Sequence[Endpoint], labels: Mapping[str, str]) -> list[End
     return [one for one in endpoints if wanted <= dict(one.labels).items()]
 
 
-def build(cluster: str, endpoints: Iterable[Endpoint]) -> Json:
-    """The ClusterLoadAssignment of a cluster; localities in order of their names."""
-    groups: dict[str, list[Json]] = {}
-    for one in endpoints:
-        groups.setdefault(one.locality, []).append(_endpoint(one))
-    found = [_locality(name, groups[name]) for name in sorted(groups)]
-    return {"cluster_name": cluster, "endpoints": found}
+def build(cluster: str, groups: Iterable[Group]) -> Json:
+    """The ClusterLoadAssignment of a cluster."""
+    return {"cluster_name": cluster, "endpoints": [_locality(one) for one in groups]}
 
 
-def _locality(name: str, members: list[Json]) -> Json:
-    result: Json = {"lb_endpoints": members}
-    if name:
-        parts = dict(zip(("region", "zone", "sub_zone"), name.split("/"), strict=False))
-        result["locality"] = proto.compact(**parts)
-    result["load_balancing_weight"] = sum(one["load_balancing_weight"] for one in members)
+def _locality(group: Group) -> Json:
+    result: Json = {"lb_endpoints": [_endpoint(one) for one in group.members]}
+    if group.locality:
+        parts = zip(("region", "zone", "sub_zone"), group.locality.split("/"), strict=False)
+        result["locality"] = proto.compact(**dict(parts))
+    result["load_balancing_weight"] = group.weight
+    if group.priority:
+        result["priority"] = group.priority
     return result
 
 

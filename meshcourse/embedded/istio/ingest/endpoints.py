@@ -111,7 +111,7 @@ def of_workload(workload: Workload, port: int) -> Endpoint:
     return Endpoint(
         address=address,
         port=number,
-        labels=tuple(sorted(workload.labels.items())),
+        labels=tuple(sorted(workload.all_labels.items())),
         service_account=workload.service_account,
         workload=workload,
         tls_mode=tls_mode(workload),

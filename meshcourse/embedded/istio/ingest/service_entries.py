@@ -93,6 +93,7 @@ def _workload(
         canonical_revision=workloads.canonical_revision(merged),
         proxy="sidecar" if account and endpoints.TLS_MODE_LABEL not in merged else "",
         locality=str(spec.get("locality") or ""),
+        topology=workloads.topology(str(spec.get("locality") or "")),
     )
 
 
@@ -148,7 +149,7 @@ def _endpoint(spec: Mapping[str, Any], workload: Workload | None, port: Port) ->
     return Endpoint(
         address=address,
         port=number,
-        labels=tuple(sorted(workload.labels.items())),
+        labels=tuple(sorted(workload.all_labels.items())),
         service_account=workload.service_account,
         workload=workload if workload.service_account else None,
         tls_mode=endpoints.tls_mode(workload),

@@ -10,6 +10,7 @@ from meshcourse.embedded.kube import addresses, objects
 from meshcourse.embedded.kube.objects import Object
 
 EXPORT_TO = "networking.istio.io/exportTo"
+_DISTRIBUTION = "networking.istio.io/traffic-distribution"
 
 
 def hostname(name: str, namespace: str, domain: str) -> str:
@@ -42,6 +43,7 @@ def parse(obj: Object, mesh: MeshConfig) -> Service:
         service_type=spec.get("type") or "ClusterIP",
         publish_not_ready=bool(spec.get("publishNotReadyAddresses")),
         virtual=tuple(_virtual(obj)),
+        traffic_distribution=_distribution(obj),
         external_addresses=tuple(_external(obj)),
     )
 
@@ -53,6 +55,12 @@ def _virtual(obj: Object) -> Iterator[tuple[int, str, int]]:
         except LookupError:
             return
         yield int(port["port"]), host, number
+
+
+def _distribution(obj: Object) -> str:
+    """The annotation goes before the field."""
+    written = objects.annotations_of(obj).get(_DISTRIBUTION)
+    return str(written or (obj.get("spec") or {}).get("trafficDistribution") or "")
 
 
 def _external(obj: Object) -> Iterator[str]:

@@ -45,6 +45,7 @@ CONFIG_KINDS: Final = (
 #: The kinds that istiod must watch for `snapshot` (where the server has them).
 KINDS: Final = (
     refs.NAMESPACES,
+    refs.NODES,
     refs.PODS,
     refs.SERVICES,
     refs.ENDPOINTSLICES,
@@ -70,7 +71,10 @@ def snapshot(
     """
     known = memory.Memory(previous.sources if previous else {})
     settings = _mesh(objects, known)
-    pods = known.each("pods", objects.get(refs.PODS, ()), workloads.parse)
+    nodes = known.each("nodes", objects.get(refs.NODES, ()), workloads.node_locality)
+    pods = known.each(
+        "pods", objects.get(refs.PODS, ()), lambda pod: workloads.parse(pod, nodes), nodes
+    )
     written = _configs(objects, known)
     found, found_endpoints = registry.build(
         objects.get(refs.SERVICES, ()),

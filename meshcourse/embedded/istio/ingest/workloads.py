@@ -6,25 +6,37 @@ Source: Istio's canonical service labels and its heuristic for a pod's workload 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
+from meshcourse.embedded.istio import names
 from meshcourse.embedded.istio.model import Workload
 from meshcourse.embedded.istio.model.workload import ContainerPort
 from meshcourse.embedded.kube import addresses, objects
-from meshcourse.embedded.kube.objects import Object
+from meshcourse.embedded.kube.objects import Key, Object
 
 PROXY_CONTAINER: Final = "istio-proxy"
 _CRON_JOB: Final = re.compile(r"^(.+)-\d{8,10}$")
+_TOPOLOGY: Final = (
+    "topology.kubernetes.io/region",
+    "topology.kubernetes.io/zone",
+    "topology.istio.io/subzone",
+)
 _FINISHED: Final = frozenset(("Succeeded", "Failed"))
 
 
-def parse(pod: Object) -> Workload | None:
-    """A pod as a workload; None while it has no address or after it has finished."""
+def parse(pod: Object, nodes: Mapping[Key, str]) -> Workload | None:
+    """A pod as a workload; None while it has no address or after it has finished.
+
+    :param nodes: the localities of nodes (see `node_locality`).
+    """
     where = addresses.of_pod(pod)
     if where is None or objects.dig(pod, "status.phase", "") in _FINISHED:
         return None
     labels = objects.labels(pod)
     kind, name = owner(pod)
+    node = str(objects.dig(pod, "spec.nodeName", ""))
+    locality = _locality(labels, nodes.get(Key("", node), ""))
     return Workload(
         namespace=objects.namespace(pod),
         name=objects.name(pod),
@@ -38,9 +50,31 @@ def parse(pod: Object) -> Workload | None:
         canonical_revision=canonical_revision(labels),
         proxy=_proxy_kind(pod),
         ports=_ports(pod),
-        locality=labels.get("istio-locality", "").replace(".", "/"),
-        node=objects.dig(pod, "spec.nodeName", ""),
+        locality=locality,
+        node=node,
+        topology=topology(locality, node),
     )
+
+
+def node_locality(node: Object) -> str:
+    """``region/zone/subzone`` as a Node's labels say; "" without any."""
+    labels = objects.labels(node)
+    parts = [labels.get(key, "") for key in _TOPOLOGY]
+    return "/".join(parts) if any(parts) else ""
+
+
+def _locality(labels: Mapping[str, str], node: str) -> str:
+    """The label ``istio-locality`` (with dots, as labels know no slashes) goes before the node's."""
+    written = labels.get("istio-locality", "")
+    return (written if "/" in written else written.replace(".", "/")) or node
+
+
+def topology(locality: str, node: str = "") -> dict[str, str]:
+    """The labels that Istio adds to those of a workload."""
+    found = dict(zip(_TOPOLOGY, locality.split("/"), strict=False))
+    found["kubernetes.io/hostname"] = node
+    found["topology.istio.io/cluster"] = names.CLUSTER_ID
+    return {key: value for key, value in found.items() if value}
 
 
 def owner(pod: Object) -> tuple[str, str]:

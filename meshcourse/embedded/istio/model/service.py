@@ -76,6 +76,7 @@ class Service:
     :param addresses: cluster IPs or ServiceEntry addresses (CIDRs allowed there).
     :param virtual: ``(port, host, real port)`` at which kube-proxy serves it on this machine.
     :param external_addresses: where load balancers and external IPs make it reachable.
+    :param traffic_distribution: ``PreferClose``, ``PreferSameZone``, ``PreferSameNode`` or "".
     :param export_to: ``*``, ``.``, ``~`` or namespace names.
     :param registry: ``Kubernetes`` or ``External``.
     """
@@ -100,6 +101,7 @@ class Service:
     publish_not_ready: bool = False
     virtual: tuple[tuple[int, str, int], ...] = ()
     external_addresses: tuple[str, ...] = ()
+    traffic_distribution: str = ""
 
     def port(self, number: int) -> Port | None:
         """The port with that number."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from meshcourse.embedded.kube.addresses import PodAddresses
 
@@ -27,6 +27,8 @@ class Workload:
     :param canonical_revision: likewise from ``version``, else ``latest``.
     :param proxy: ``sidecar``, ``router`` or "" (not injected).
     :param locality: ``region/zone/subzone``.
+    :param topology: labels that say where it runs (``topology.kubernetes.io/zone`` …), which rules
+        may use as if they were the pod's.
     """
 
     namespace: str
@@ -43,6 +45,12 @@ class Workload:
     ports: tuple[ContainerPort, ...] = ()
     locality: str = ""
     node: str = ""
+    topology: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def all_labels(self) -> dict[str, str]:
+        """The pod's labels and the topology's."""
+        return {**self.labels, **self.topology}
 
     @property
     def app(self) -> str:

@@ -8,7 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from meshcourse.embedded.istio import destination_rules, hosts, names, peer_authentication
+from meshcourse.embedded.istio import (
+    destination_rules,
+    hosts,
+    localities,
+    names,
+    peer_authentication,
+)
 from meshcourse.embedded.istio import virtual_services as rules_of
 from meshcourse.embedded.istio.build import (
     cluster_outbound,
@@ -18,6 +24,8 @@ from meshcourse.embedded.istio.build import (
     route_tcp,
 )
 from meshcourse.embedded.istio.build.cluster_outbound import Target
+from meshcourse.embedded.istio.destination_rules import Rule
+from meshcourse.embedded.istio.localities import Client, Group
 from meshcourse.embedded.istio.memo import Memo
 from meshcourse.embedded.istio.model import Endpoint, Json, MeshConfig, Port, Protocol, Service
 from meshcourse.embedded.istio.scope import Scope
@@ -75,26 +83,59 @@ class Outbound:
                 found = self._scope.endpoints(service, port.number)
                 subsets = [str(one.get("name", "")) for one in rule.subsets] if rule else []
                 for subset in ["", *subsets]:
-                    yield Target(service, port, subset, rule, found)
+                    yield self._target(service, port, subset, rule, found)
+
+    def _target(
+        self,
+        service: Service,
+        port: Port,
+        subset: str,
+        rule: Rule | None,
+        found: Sequence[Endpoint],
+    ) -> Target:
+        """The cluster's target, with its endpoints arranged as clients of this scope prefer them."""
+        scope = self._scope
+        policy = destination_rules.policy_for(rule, port.number, subset)
+        chosen = localities.setting(policy, service, scope.mesh)
+        near = chosen is not None and (chosen.failover or bool(chosen.written.get("distribute")))
+        client = (scope.locality, tuple(sorted(scope.labels.items()))) if near else ()
+        policies = scope.snapshot.of_kind(refs.PEERAUTHENTICATIONS)
+        groups = self._memo.get(
+            ("groups", names.outbound(port.number, subset, service.hostname), rule, client),
+            (found, policies, scope.mesh, service),
+            lambda: self._groups(rule, subset, found, chosen if near else None),
+        )
+        return Target(service, port, subset, rule, found, groups, client)
+
+    def _groups(
+        self,
+        rule: Rule | None,
+        subset: str,
+        found: Sequence[Endpoint],
+        chosen: localities.Setting | None,
+    ) -> tuple[Group, ...]:
+        named = rule.subset(subset) if rule and subset else None
+        labels = dict((named or {}).get("labels") or {})
+        groups = localities.groups(self._reachable(endpoints.select(found, labels)))
+        if chosen is None:
+            return tuple(groups)
+        client = Client(self._scope.locality, self._scope.labels)
+        return tuple(localities.arrange(groups, client, chosen))
 
     def _cluster(self, target: Target) -> Json:
         mesh = self._scope.mesh
+        by_name = target.service.resolution in cluster_outbound.BY_NAME
         return self._memo.get(
-            ("cluster", target.name, target.rule),
-            (target.service, target.endpoints, mesh),
+            ("cluster", target.name, target.rule, target.client if by_name else None),
+            (target.service, target.endpoints, mesh, target.groups if by_name else None),
             lambda: cluster_outbound.build(target, mesh),
         )
 
     def _assignment(self, target: Target) -> Json:
-        subset = target.rule.subset(target.subset) if target.rule and target.subset else None
-        labels = dict((subset or {}).get("labels") or {})
-        policies = self._scope.snapshot.of_kind(refs.PEERAUTHENTICATIONS)
         return self._memo.get(
-            ("endpoints", target.name, tuple(sorted(labels.items()))),
-            (target.endpoints, policies, self._scope.mesh),
-            lambda: endpoints.build(
-                target.name, self._reachable(endpoints.select(target.endpoints, labels))
-            ),
+            ("endpoints", target.name, target.rule, target.client),
+            (target.groups,),
+            lambda: endpoints.build(target.name, target.groups),
         )
 
     def _reachable(self, found: Sequence[Endpoint]) -> list[Endpoint]:

@@ -9,12 +9,14 @@ from functools import partial
 from meshcourse.embedded.istio import (
     delegates,
     destination_rules,
+    localities,
     scope,
     sidecars,
     telemetry_api,
     virtual_services,
     visibility,
 )
+from meshcourse.embedded.istio.localities import Client
 from meshcourse.embedded.istio.memo import Memo
 from meshcourse.embedded.istio.model import Config, Proxy, ProxyKind, Snapshot
 from meshcourse.embedded.istio.scope import Scope
@@ -43,6 +45,8 @@ def build(snapshot: Snapshot, memo: Memo) -> World:
         lambda: destination_rules.Index(found, mesh, memo),
     )
     keys = virtual_services.source_label_keys(rules) | destination_rules.selector_keys(found)
+    settings = [*destination_rules.locality_settings(found), mesh.locality_lb]
+    keys |= localities.label_keys(settings, snapshot.services.values())
     return World(snapshot, rules, keys, index)
 
 
@@ -87,7 +91,8 @@ def scope_key(world: World, proxy: Proxy) -> tuple[object, ...]:
     """Proxies with equal keys share outbound configuration."""
     labels = sorted(relevant_labels(world, proxy).items())
     traced = telemetry_of(world, proxy)
-    return (proxy.kind, proxy.namespace, sidecar_of(world, proxy), traced, *labels)
+    where = proxy.namespace, proxy.workload.locality
+    return (proxy.kind, *where, sidecar_of(world, proxy), traced, *labels)
 
 
 def telemetry_of(world: World, proxy: Proxy) -> tuple[Config, ...]:
@@ -109,13 +114,13 @@ def sidecar_of(world: World, proxy: Proxy) -> Config | None:
 
 def relevant_labels(world: World, proxy: Proxy) -> Mapping[str, str]:
     """The proxy's labels that some rule looks at."""
-    labels = proxy.workload.labels
+    labels = proxy.workload.all_labels
     return {key: labels[key] for key in world.label_keys if key in labels}
 
 
 def scope_of(world: World, proxy: Proxy) -> Scope:
     """What the proxy's namespace sees."""
-    labels = relevant_labels(world, proxy)
-    whole = scope.build(world.snapshot, proxy.namespace, labels, world.rules, world.index)
+    client = Client(proxy.workload.locality, relevant_labels(world, proxy))
+    whole = scope.build(world.snapshot, proxy.namespace, client, world.rules, world.index)
     sidecar = sidecar_of(world, proxy)
     return whole if sidecar is None else scope.restricted(whole, sidecar)
