@@ -104,11 +104,12 @@ class Mesh:
 
     async def _tunnel(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """The node's forward proxy: every name is istiod."""
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-        far = await asyncio.open_connection("127.0.0.1", self.https_port)
-        with contextlib.suppress(OSError):
-            await asyncio.gather(_pump(reader, far[1]), _pump(far[0], writer))
+        async with _closing(writer):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.https_port)
+            async with _closing(far_writer):
+                await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
 
     def root_of(self, pod: str) -> Path:
         return self.directory / pod
@@ -163,19 +164,45 @@ class Mesh:
             link.unlink()
 
     async def stop(self) -> None:
-        for process in self.agents.values():
-            if process.returncode is None:
-                process.send_signal(signal.SIGKILL)
+        """Kill the agents, and wait for their Envoys too: the next test uses the same addresses."""
+        running = [one for one in self.agents.values() if one.returncode is None]
+        envoys = [pid for one in running for pid in children(one.pid)]
+        for process in running:
+            process.send_signal(signal.SIGKILL)
         await asyncio.gather(*(process.wait() for process in self.agents.values()))
+        await until(lambda: not any(map(alive, envoys)))
+
+
+def children(pid: int) -> list[int]:
+    try:
+        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:  # gone meanwhile
+        return []
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@contextlib.asynccontextmanager
+async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+    """Close a connection whatever happens; one that breaks is the other side's business."""
+    try:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            yield
+    finally:
+        writer.close()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(1 << 16):
-            writer.write(data)
-            await writer.drain()
-    finally:
-        writer.close()
+    while data := await reader.read(1 << 16):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
 
 
 async def until(condition: Callable[[], bool], timeout: float = 20.0) -> None:

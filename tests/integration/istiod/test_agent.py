@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import signal
 import stat
 from pathlib import Path
@@ -124,32 +123,22 @@ async def test_envoy_never_outlives_its_agent(tmp_path: Path) -> None:
         await mesh.synced("web")
         info = json.loads(mesh.admin("web", "/server_info"))
         assert info["command_line_options"]["concurrency"] == 1
-        envoy = child_of(mesh.agents["web"].pid)
+        (envoy,) = meshes.children(mesh.agents["web"].pid)
         mesh.agents["web"].kill()
-        await until(lambda: not alive(envoy), 2.0)
+        await until(lambda: not meshes.alive(envoy), 2.0)
         await until(lambda: mesh.connection("web") is None, 2.0)
-
-
-def child_of(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 async def test_a_terminating_proxy_finishes_what_it_began(tmp_path: Path) -> None:
     async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        arrived.set()
-        await asyncio.sleep(0.8)
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
-        await writer.drain()
-        writer.close()
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            arrived.set()
+            await asyncio.sleep(0.8)
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+            await writer.drain()
+        finally:
+            writer.close()
 
     arrived = asyncio.Event()
     app = await asyncio.start_server(slow, "127.0.0.1", 0)

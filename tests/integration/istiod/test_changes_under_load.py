@@ -48,6 +48,8 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
             await reader.readuntil(b"\r\n\r\n")
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
     except (asyncio.IncompleteReadError, ConnectionError):
+        pass
+    finally:
         writer.close()
 
 
