@@ -339,8 +339,11 @@ class TestLoadGenerator:
         env = {"FRONTEND_ADDR": f"127.0.0.1:{shop.port}", "USERS": "3", "RATE": "100"}
         running = asyncio.create_task(load.run(env, stopped))
         async with asyncio.timeout(10):
-            while len({request.path for request in shop.requests}) < 12:
+            paths: list[str] = []
+            # With three visitors the first of four orders has been answered and counted.
+            while len(set(paths)) < 12 or paths.count("/cart/checkout") < 4:
                 await asyncio.sleep(0.01)
+                paths = [request.path for request in shop.requests]
         stopped.set()
         figures = await running
         assert figures.requests["GET /product"] > figures.requests["POST /cart/checkout"] > 0
