@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 #: A cell that takes longer has hung (seconds).
 CELL_TIMEOUT = 180
@@ -99,11 +100,21 @@ def _write_html(executed: Path, folder: Path, target: Path) -> None:
 
     exporter = HTMLExporter(embed_images=True)
     exporter.require_js_url = exporter.mathjax_url = ""  # offline: nothing is fetched
-    notebook = nbformat.read(executed, as_version=4)
+    notebook = _stills(nbformat.read(executed, as_version=4))
     where = {"metadata": {"path": str(folder), "name": executed.stem}}
     body, _resources = exporter.from_notebook_node(notebook, resources=where)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(body, encoding="utf-8")
+
+
+def _stills(notebook: Any) -> Any:
+    """Live views as the pictures they left: their scripts would have to be fetched, and nothing would answer them."""
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "text/html" in output.get("data", {}):
+                output["data"].pop("application/vnd.jupyter.widget-view+json", None)
+    return notebook
 
 
 if __name__ == "__main__":
