@@ -21,6 +21,8 @@ from meshcourse.observe.result import Result
 
 NAME = "bench"
 STARTS, CHANGES, WEIGHT_CHANGES, SUBSET_ROUNDS = 3, 50, 50, 15
+#: Seconds from one change under load to the next, so that there are requests between them.
+PACE = 0.2
 _MIB = 2**20
 
 Figures = dict[str, Any]
@@ -149,8 +151,10 @@ def _come_and_go(mesh: course.Mesh, number: int) -> None:
 
 def _under_load(mesh: course.Mesh, times: int, act: Callable[[int], Any]) -> Result:
     with mesh.start_traffic("/productpage", seconds=300, rate=80) as run:
+        began = time.monotonic()
         for number in range(times):
             act(number)
+            time.sleep(max(0.0, began + (number + 1) * PACE - time.monotonic()))
         run.stop()
         return run.result()
 
@@ -167,7 +171,9 @@ def recovery() -> Figures:
             time.sleep(0.005)
         gone = time.monotonic() - began
         began = time.monotonic()
-        back = course.open(NAME)
+        provider = Embedded(NAME)
+        provider.start(progress.silent())
+        back = course.Mesh(provider, progress.silent)
         components.ensure(back, "istio", "bookinfo", progress=progress.silent())
         answered = time.monotonic() - began
         back.close()
