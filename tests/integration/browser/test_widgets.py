@@ -117,10 +117,13 @@ def test_traffic_is_started_made_faster_and_stopped(lab: str) -> None:
         page = browser.new_page(viewport={"width": 1200, "height": 800})
         page.goto(lab)
         page.locator(".jp-CodeCell").first.wait_for(timeout=60_000)
+        page.get_by_text("| Idle").first.wait_for(
+            timeout=60_000
+        )  # a kernel that is not there yet runs nothing
         page.locator(".jp-CodeCell .cm-content").first.click()
         page.keyboard.press("Shift+Enter")
         start = page.locator('.mesh-view button[data-name="start"]')
-        start.wait_for(timeout=90_000)
+        start.wait_for(timeout=60_000)
         assert "no requests yet" in page.locator(".mesh-body").inner_text()
         start.click()
         until(lambda: sent(page) >= 20, 20)
