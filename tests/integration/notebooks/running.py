@@ -1,0 +1,135 @@
+"""Running notebooks in tests, and looking at what they showed: a cell that shows a failed request broke its promise.
+
+The notebooks are in groups, a test file each, so that groups run side by side, each on a cluster of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meshcourse.embedded.daemon import launcher
+from meshcourse.lab import execute, manifest
+
+ROOT = Path(__file__).parents[3]
+BUILD = ROOT / "build"
+NOTEBOOKS = {notebook.slug: notebook for notebook in manifest.read(ROOT).notebooks}
+
+#: Group → notebook → what a learner must have seen in it, besides an absence of errors.
+PROMISES: dict[str, dict[str, list[str]]] = {
+    "first": {
+        "00-start-here": [
+            r"✓  Envoy",
+            r"control-plane",
+            r"stand-in",
+            r"doesn't have a resource type",
+            r"not yet \(0 of 2",
+        ],
+        "01-what-is-a-mesh": [
+            r"8 Envoys in the data plane",
+            r"productpage's Envoy → details",
+            r"100 requests .* none failed",
+            r"(299|300|301) requests in .* none failed",  # while istiod was killed
+            r'pod "istiod-.*" deleted',
+        ],
+        "02-install-istio": [
+            r"doesn't have a resource type",
+            r"✔ Istiod installed",
+            r"data plane version: .* \(2 proxies\)",
+            r"denied the request",
+            r"curl-\S+ +1/1",
+            r"curl-\S+ +2/2",
+        ],
+        "03-bookinfo": [
+            r"reviews-v3-\S+ +1/1",
+            r"reviews-v3-\S+ +2/2",
+            r"bookinfo-gateway created",
+            r"100 requests .* none failed",
+            r"404 +20 +100.0%",
+            r"600 requests .* none failed",
+            r"v3: \d\d\.\d% seen, 33\.3% expected",
+        ],
+    },
+    "observe": {
+        "04-metrics-grafana": [
+            r"visible \d+\.\d s after the last answer",
+            r"'source 500'",
+            r"Grafana shows [\d.]+, Prometheus says",
+        ],
+        "05-tracing-jaeger": [r"9 spans", r"of 5000: ", r"300 traces of 300 requests"],
+        "06-kiali": [
+            r"productpage v1 → reviews v1: .* mTLS, healthy",
+            r"red after",
+            r"KIA1107",
+            r"no traffic in the last",
+        ],
+        "07-access-logs": [r"404 +NR", r"418 +FI", r"503 +NC", r"503 +UH"],
+    },
+}
+
+
+@contextmanager
+def cluster(group: str) -> Iterator[None]:
+    """The notebooks start the cluster themselves; whatever happens, it is gone afterwards."""
+    name = f"notebooks-{group}"
+    patch = pytest.MonkeyPatch()
+    patch.setenv("MESHCOURSE_NAME", name)
+    try:
+        yield
+    finally:
+        patch.undo()
+        launcher.down(name, delete=True)
+
+
+def top_to_bottom(slug: str, promises: Sequence[str]) -> None:
+    """Execute one notebook with papermill and look at its outputs."""
+    path = NOTEBOOKS[slug].path
+    outcome = execute.run(path, BUILD, progress_bar=False)
+    assert not outcome.error
+    texts = outputs(BUILD / "notebooks" / path.name)
+    assert texts
+    for promise in promises:
+        assert any(re.search(promise, text) for text in texts), promise
+    assert (BUILD / "html" / f"{slug}.html").stat().st_size > 100_000
+
+
+def again(slugs: Sequence[str], scratch: Path) -> None:
+    """Execute notebooks with nbval, on the same cluster; outputs kept in the repository must come out as they are."""
+    (scratch / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+    paths = [NOTEBOOKS[slug].path for slug in slugs]
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-c", str(scratch / "pytest.ini"), "-p", "no:cacheprovider"),
+            *("--nbval-lax", "--nbval-cell-timeout", str(execute.CELL_TIMEOUT), "--nbval-kernel-name", "python3"),
+            *map(str, paths),
+        ],
+        cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
+    passed = re.search(r"(\d+) passed", done.stdout)
+    assert passed is not None
+    assert int(passed[1]) == sum(len(code_cells(path)) for path in paths) > 0
+
+
+def outputs(path: Path) -> list[str]:
+    """The text of every output of an executed notebook."""
+    found = []
+    for cell in code_cells(path):
+        for output in cell["outputs"]:
+            text = output.get("text") or output.get("data", {}).get("text/plain") or ""
+            found.append("".join(text))
+    return found
+
+
+def code_cells(path: Path) -> list[dict[str, Any]]:
+    cells: list[dict[str, Any]] = json.loads(path.read_text())["cells"]
+    return [cell for cell in cells if cell["cell_type"] == "code"]
