@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from meshcourse.embedded.istio import model, telemetry_api
+from meshcourse.embedded.istio import inbound, model, patches, telemetry_api
 from meshcourse.embedded.istio.memo import Memo
 from meshcourse.embedded.istio.scope import Scope
 from meshcourse.embedded.istio.translate import gateway, observability, outbound, sidecar, world
 from meshcourse.embedded.istio.translate.outbound import Shared
 from meshcourse.embedded.istio.translate.world import World
+from meshcourse.embedded.kube import refs
 
 
 class Translator:
@@ -32,13 +33,27 @@ class Translator:
         else:
             own = gateway.Gateway(scope, proxy, self._memo).build()
         routes = {} if shared.route is None else {str(shared.route["name"]): shared.route}
-        return model.Resources(
+        built = model.Resources(
             clusters={**shared.clusters, **own.clusters},
             endpoints=shared.endpoints,
             listeners=own.listeners,
             routes={**routes, **own.routes},
             secrets=own.secrets,
             extensions=own.extensions,
+        )
+        return patches.apply(built, self._subject(snapshot, proxy), self._memo)
+
+    def _subject(self, snapshot: model.Snapshot, proxy: model.Proxy) -> patches.Subject:
+        """What EnvoyFilters need to know of a proxy; they are the last to act."""
+        configs = snapshot.of_kind(refs.ENVOYFILTERS)
+        filters = patches.in_force(configs, proxy, snapshot.mesh.root_namespace)
+        targets = inbound.targets(snapshot, proxy) if filters else []
+        return patches.Subject(
+            snapshot=snapshot,
+            proxy=proxy,
+            filters=filters,
+            hosts={one.number: one.service.hostname for one in targets if one.service},
+            ports={one.number: one.service_port for one in targets},
         )
 
     def _prepare(self, snapshot: model.Snapshot) -> World:
