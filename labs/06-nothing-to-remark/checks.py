@@ -18,6 +18,17 @@ def content(cluster: Cluster) -> Finding:
     )
 
 
+@check("Wait until the rules have reached the proxies: 20 answers from v2 in a row", converges=10)
+def arrived(cluster: Cluster) -> Finding:
+    result = traffic(cluster, "/productpage", n=20, rate=50)
+    return Finding(
+        result.versions == {"v2": 20},
+        f"{result.versions}",
+        "20 from v2",
+        "`%istioctl proxy-status`: has every proxy got its routes?",
+    )
+
+
 @check(f"Send {N} requests to /productpage and look at the stars")
 def second_version(cluster: Cluster) -> Finding:
     result = traffic(cluster, "/productpage", n=N, rate=50)

@@ -155,9 +155,9 @@ async def test_a_trace_is_a_tree(jaeger_server: TestServer) -> None:
 async def test_traces_are_found_by_service(jaeger_server: TestServer) -> None:
     client = Jaeger(base(jaeger_server, "/jaeger"))
     assert "reviews.default" in await call(client.services)
-    (found,) = await call(client.traces, "reviews.default", minutes=1)
+    (found,) = await call(client.traces, "reviews.default", minutes=60)
     assert found.id == TRACE
-    assert await call(client.traces, "nobody.default", minutes=1) == []
+    assert await call(client.traces, "nobody.default", minutes=60) == []
     assert await call(client.trace, "f" * 32) is None
 
 
@@ -179,7 +179,7 @@ async def test_the_older_api_serves_where_v3_is_not_there(jaeger_server: TestSer
         client = Jaeger(base(server, "/jaeger"))
         new = Jaeger(base(jaeger_server, "/jaeger"))
         assert await call(client.services) == await call(new.services)
-        (found,) = await call(client.traces, "reviews.default", minutes=1)
+        (found,) = await call(client.traces, "reviews.default", minutes=60)
         assert [one.name for one in found.spans] == [one["name"] for one in SPANS]
         assert isinstance(await call(client.trace, TRACE), jaeger.Trace)
 
