@@ -10,6 +10,7 @@ from meshcourse.observe import stats
 
 _COLOURS = {"v1": "#5b7db1", "v2": "#3c3c3c", "v3": "#c0392b", "200": "#4a9d5b"}
 _OTHERS = ("#5b7db1", "#d08c2e", "#7a5ca8", "#4a9d8f", "#8a6d5a")
+_FAILED = "#b23b3b"
 _LEFT, _WIDTH, _ROW = 110, 360, 26
 
 
@@ -70,4 +71,6 @@ def _axis(rows: int) -> str:
 
 
 def _colour(label: str, index: int) -> str:
+    if label == "no answer" or (label.isdigit() and int(label) >= 400):
+        return _FAILED
     return _COLOURS.get(label, _OTHERS[index % len(_OTHERS)])
