@@ -40,6 +40,19 @@ PEER_ENVIRONMENT: Final = {
 CLUSTER_ID: Final = "Kubernetes"
 
 
+#: Envoy's working directory as its container sees it; the agent starts it there.
+PROXY_DIRECTORY: Final = "/etc/istio/proxy"
+
+
+def file(path: str) -> str:
+    """A file of the container as Envoy finds it: containers share the machine's file system, so an
+    absolute path is written relative to Envoy's working directory.
+    """
+    if not path.startswith("/"):
+        return path
+    return "../" * PROXY_DIRECTORY.count("/") + path.lstrip("/")
+
+
 class Subset(NamedTuple):
     """The parts of a cluster's name."""
 

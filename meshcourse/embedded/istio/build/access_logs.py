@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from meshcourse.embedded.istio import names
 from meshcourse.embedded.istio.build import proto
 from meshcourse.embedded.istio.model import Json, MeshConfig
 
@@ -51,6 +52,11 @@ DEFAULT_JSON: Final[Json] = {
 }
 
 
+_STREAMS: Final = {
+    "/dev/stdout": ("envoy.access_loggers.stdout", "StdoutAccessLog"),
+    "/dev/stderr": ("envoy.access_loggers.stderr", "StderrAccessLog"),
+}
+
 
 def log_types(*names: str) -> Json:
     """An AccessLogFilter: only these moments of a stream's life."""
@@ -82,23 +88,24 @@ def filtered(logger: Json, condition: Json | None) -> Json:
     return logger if both_conditions is None else {**logger, "filter": both_conditions}
 
 
-def file(path: str, text: str = "", labels: Json | None = None, *, omit_empty: bool = False) -> Json:
+def file(
+    path: str, text: str = "", labels: Json | None = None, *, omit_empty: bool = False
+) -> Json:
     """A line per request in Istio's default format, in `text`, or as JSON with `labels`."""
     layout: Json = {"text_format_source": {"inline_string": text or DEFAULT_TEXT}}
     if labels:
         layout = {"json_format": labels}
     if omit_empty:
         layout["omit_empty_values"] = True
-    if path == "/dev/stdout":
+    if stream := _STREAMS.get(path):
+        name, message = stream
         return proto.named(
-            "envoy.access_loggers.stdout",
-            "extensions.access_loggers.stream.v3.StdoutAccessLog",
-            log_format=layout,
+            name, f"extensions.access_loggers.stream.v3.{message}", log_format=layout
         )
     return proto.named(
         "envoy.access_loggers.file",
         "extensions.access_loggers.file.v3.FileAccessLog",
-        path=path,
+        path=names.file(path),
         log_format=layout,
     )
 
@@ -107,9 +114,17 @@ def of_mesh(mesh: MeshConfig, path: str = "") -> Json:
     """The logger that the mesh configuration asks for (to another `path` if given)."""
     where = path or mesh.access_log_file
     if mesh.access_log_encoding == "JSON":
-        labels = json.loads(mesh.access_log_format) if mesh.access_log_format else DEFAULT_JSON
-        return file(where, labels=labels)
+        return file(where, labels=_labels(mesh.access_log_format))
     return file(where, mesh.access_log_format)
+
+
+def _labels(text: str) -> Json:
+    """The format for JSON encoding; Istio's default if it cannot be read."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return DEFAULT_JSON
+    return found if isinstance(found, dict) and found else DEFAULT_JSON
 
 
 def of_provider(kind: str, spec: Mapping[str, Any], mesh: MeshConfig) -> Json | None:
@@ -123,6 +138,4 @@ def of_provider(kind: str, spec: Mapping[str, Any], mesh: MeshConfig) -> Json | 
     text = str(layout.get("text") or "")
     if text and not text.endswith("\n"):
         text += "\n"
-    return file(
-        path, text, layout.get("labels"), omit_empty=bool(spec.get("omitEmptyValues"))
-    )
+    return file(path, text, layout.get("labels"), omit_empty=bool(spec.get("omitEmptyValues")))

@@ -1,5 +1,4 @@
-"""From the sidecar to its application: ``inbound|9080||`` points at the pod's application address.
-"""
+"""From the sidecar to its application: ``inbound|9080||`` points at the pod's application address."""
 
 from __future__ import annotations
 

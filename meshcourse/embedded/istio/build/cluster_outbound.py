@@ -28,6 +28,8 @@ from meshcourse.embedded.istio.model import (
 _EDS: Final[Json] = {"type": "EDS", "eds_cluster_config": {"eds_config": proto.ADS}}
 #: Services whose endpoints Envoy resolves itself.
 BY_NAME: Final = frozenset((Resolution.DNS, Resolution.DNS_ROUND_ROBIN))
+#: External services whose address is that of the name in the request.
+_BY_REQUEST: Final = frozenset((Resolution.PASSTHROUGH, Resolution.DYNAMIC_DNS))
 _DNS_REFRESH: Final = "60s"
 
 
@@ -125,7 +127,7 @@ def _discovery(target: Target, policy: Mapping[str, Any]) -> Json:
             "respect_dns_ttl": True,
             "load_assignment": endpoints.build(target.name, target.groups),
         }
-    if target.service.external and resolution is Resolution.PASSTHROUGH:
+    if target.service.external and resolution in _BY_REQUEST:
         return forward_proxy()
     return _EDS
 
@@ -157,9 +159,7 @@ def _metadata(target: Target) -> Json:
     service = target.service
     facts = labels.service_metadata(service)["filter_metadata"]
     istio = proto.compact(
-        services=[
-            {"host": service.hostname, "name": service.name, "namespace": service.namespace}
-        ],
+        services=[{"host": service.hostname, "name": service.name, "namespace": service.namespace}],
         subset=target.subset,
         config=config_path(target.rule),
     )

@@ -129,8 +129,7 @@ def outlier_detection(policy: Policy) -> Json:
 
 
 def panic(policy: Policy) -> Json:
-    """``healthy_panic_threshold``: with outlier detection nobody is called again unless asked for.
-    """
+    """``healthy_panic_threshold``: with outlier detection nobody is called again unless asked for."""
     outlier = policy.get("outlierDetection")
     if outlier is None:
         return {}

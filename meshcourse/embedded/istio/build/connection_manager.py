@@ -58,4 +58,3 @@ def build(manager: Manager, mesh: MeshConfig, **more: Any) -> Json:
         **({"server_name": manager.server_name} if manager.server_name else {}),
     }
     return proto.named(NAME, _MESSAGE, **{**fields, **more})
-

@@ -57,7 +57,7 @@ def config(policies: Sequence[Config], keys: Mapping[str, str], *, reroute: bool
 
 
 def _provider(rule: Mapping[str, Any], keys: Mapping[str, str], *, reroute: bool) -> Json:
-    inline = rule.get("jwks") or keys.get(rule.get("jwksUri") or "") or ""
+    inline = rule.get("jwks") or keys.get(key_uri(rule)) or ""
     claims = [
         {"header_name": one["header"], "claim_name": one["claim"]}
         for one in rule.get("outputClaimToHeaders") or []
@@ -84,6 +84,11 @@ def _provider(rule: Mapping[str, Any], keys: Mapping[str, str], *, reroute: bool
         "normalize_payload_in_metadata": {"space_delimited_claims": delimited},
         "local_jwks": {"inline_string": inline if usable(inline) else _NOBODYS_KEY},
     }
+
+
+def key_uri(rule: Mapping[str, Any]) -> str:
+    """Where the issuer publishes its keys; "" if the rule brings them along."""
+    return "" if rule.get("jwks") else str(rule.get("jwksUri") or rule.get("jwks_uri") or "")
 
 
 def usable(text: str) -> bool:
@@ -113,6 +118,4 @@ def _requirement(names: Sequence[str]) -> Json:
     if len(optional) == 1:
         return optional[0]
     every = {"requires_all": {"requirements": optional}}
-    return {
-        "requires_any": {"requirements": [*({"provider_name": one} for one in names), every]}
-    }
+    return {"requires_any": {"requirements": [*({"provider_name": one} for one in names), every]}}

@@ -19,6 +19,7 @@ METADATA: Final = "mesh"
 #: Facts exchanged between sidecars: the key in metadata and, in another spelling, in headers.
 PEER: Final = (*names.PEER_ENVIRONMENT, "cluster")
 
+
 def peer_header(key: str) -> str:
     """The request header in which a sidecar tells its peer who it is."""
     return f"x-mesh-peer-{key.replace('_', '-')}"

@@ -104,7 +104,9 @@ def _mesh_chain(port: InboundPort, inbound: Inbound) -> Json:
             "transport_protocol": "tls",
             "application_protocols": list(tls.ALPN_MESH),
         },
-        "transport_socket": tls.mesh_server((inbound.mesh.trust_domain, *inbound.mesh.trust_domain_aliases)),
+        "transport_socket": tls.mesh_server(
+            (inbound.mesh.trust_domain, *inbound.mesh.trust_domain_aliases)
+        ),
         "filters": _application(port, inbound, mutual_tls=True),
     }
 
@@ -125,9 +127,7 @@ def _app_tls_chain(port: InboundPort, inbound: Inbound) -> Json:
     }
 
 
-def _application(
-    port: InboundPort, inbound: Inbound, *, mutual_tls: bool
-) -> list[Json]:
+def _application(port: InboundPort, inbound: Inbound, *, mutual_tls: bool) -> list[Json]:
     if port.protocol.http:
         return [_http(port, inbound, mutual_tls=mutual_tls)]
     return [*inbound.network, _tcp(port, inbound, mutual_tls=mutual_tls)]

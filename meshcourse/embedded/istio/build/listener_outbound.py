@@ -78,4 +78,3 @@ def _manager(stat_prefix: str, mesh: MeshConfig, reporting: Reporting) -> Json:
         http_protocol_options={"accept_http_10": True},
         access_log_options={"flush_log_on_tunnel_successfully_established": True},
     )
-

@@ -49,8 +49,7 @@ METRICS: Final = frozenset((*_HTTP, *_TCP_OPENED, *_TCP_CLOSED))
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """What a Telemetry changes of one metric: `tags` by name, a CEL expression or None (removed).
-    """
+    """What a Telemetry changes of one metric: `tags` by name, a CEL expression or None (removed)."""
 
     disabled: bool = False
     tags: Mapping[str, str | None] = field(default_factory=dict)
@@ -110,5 +109,7 @@ def _tags(tags: Mapping[str, str], override: Override) -> list[Json]:
     for name, expression in override.tags.items():
         changed[name] = None if expression is None else f"%CEL({expression})%"
     return [
-        {"name": name, "value_format": value} for name, value in changed.items() if value is not None
+        {"name": name, "value_format": value}
+        for name, value in changed.items()
+        if value is not None
     ]

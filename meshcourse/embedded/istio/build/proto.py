@@ -14,9 +14,7 @@ ADS: Final[Json] = {"ads": {}, "resource_api_version": "V3", "initial_fetch_time
 
 RAW_BUFFER: Final[Json] = {
     "name": "envoy.transport_sockets.raw_buffer",
-    "typed_config": {
-        "@type": f"{TYPE}envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer"
-    },
+    "typed_config": {"@type": f"{TYPE}envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer"},
 }
 NO_TIMEOUT: Final = "0s"
 

@@ -116,9 +116,7 @@ def _engine(action: str, policies: Mapping[str, Json]) -> Json:
     return {"action": action, "policies": dict(policies)}
 
 
-def _all_rules(
-    policies: Sequence[Config], engine: str, *, tcp: bool
-) -> Iterator[tuple[str, Json]]:
+def _all_rules(policies: Sequence[Config], engine: str, *, tcp: bool) -> Iterator[tuple[str, Json]]:
     for policy in policies:
         yield from _rules(policy, engine, tcp=tcp)
 
@@ -128,9 +126,7 @@ def _rules(policy: Config, engine: str, *, tcp: bool) -> Iterator[tuple[str, Jso
     name = f"ns[{policy.namespace}]-policy[{policy.name}]"
     rules = policy.spec.get("rules") or []
     for number, rule in enumerate(rules):
-        built = rbac_rules.build(
-            rule or {}, policy.namespace, tcp=tcp, allow=engine == "ALLOW"
-        )
+        built = rbac_rules.build(rule or {}, policy.namespace, tcp=tcp, allow=engine == "ALLOW")
         if built is not None:
             yield f"{name}-rule[{number}]", built
     if not rules:

@@ -29,7 +29,9 @@ class Reporting:
         found = [*metrics.http(labels, self.overrides), *self.logs]
         return [access_logs.filtered(one, condition) for one in found]
 
-    def tcp(self, labels: Mapping[str, str], opened: Json | None, closed: Json | None) -> list[Json]:
+    def tcp(
+        self, labels: Mapping[str, str], opened: Json | None, closed: Json | None
+    ) -> list[Json]:
         """The access loggers of connections, with the filters for "connected" and "finished"."""
         begin = metrics.tcp_opened(labels, self.overrides)
         end = [*metrics.tcp_closed(labels, self.overrides), *self.logs]
@@ -51,6 +53,5 @@ def route_tracing(sampling: float | None) -> Json | None:
 
 
 def _share(percent: float) -> Json:
-    """In ten-thousandths: Envoy decides by a number below that, finer shares would always be true.
-    """
+    """In ten-thousandths: Envoy decides by a number below that, finer shares would always be true."""
     return {"numerator": round(percent * 100), "denominator": "TEN_THOUSAND"}

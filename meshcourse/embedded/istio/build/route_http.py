@@ -220,9 +220,7 @@ def _mirror(cluster: str, share: float) -> Json:
 
 def config_metadata(rule: VirtualService) -> Json:
     """Istio's note of which object a route came from."""
-    path = (
-        f"/apis/networking.istio.io/v1/namespaces/{rule.namespace}/virtual-service/{rule.name}"
-    )
+    path = f"/apis/networking.istio.io/v1/namespaces/{rule.namespace}/virtual-service/{rule.name}"
     return {"filter_metadata": {"istio": {"config": path}}}
 
 

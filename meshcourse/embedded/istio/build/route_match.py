@@ -13,7 +13,9 @@ from typing import Any, Final
 from meshcourse.embedded.istio.model import Json
 
 #: ``@request.auth.claims.group`` or ``@request.auth.claims[group][id]``.
-_CLAIM: Final = re.compile(r"^@request\.auth\.claims(?:\.(?P<dotted>[^\[\]]+)|(?P<bracketed>(?:\[[^\]]+\])+))$")
+_CLAIM: Final = re.compile(
+    r"^@request\.auth\.claims(?:\.(?P<dotted>[^\[\]]+)|(?P<bracketed>(?:\[[^\]]+\])+))$"
+)
 _METHOD, _AUTHORITY, _SCHEME = ":method", ":authority", ":scheme"
 #: Where the JWT filter leaves the claims.
 JWT_METADATA: Final = "envoy.filters.http.jwt_authn"

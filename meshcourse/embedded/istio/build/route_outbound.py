@@ -61,8 +61,7 @@ def virtual_host(
 def of_service(
     service: Service, port: Port, domains: Sequence[str], routes: Sequence[Json]
 ) -> Json:
-    """The virtual host of a service port: CONNECT first, then HTTP routes; TCP has only a tunnel.
-    """
+    """The virtual host of a service port: CONNECT first, then HTTP routes; TCP has only a tunnel."""
     name = f"{service.hostname}:{port.number}"
     if port.protocol.http:
         found = [INTO_CAPTURE, *routes]

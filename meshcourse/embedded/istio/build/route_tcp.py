@@ -29,8 +29,7 @@ def tunnel(rule: VirtualService, host: str, context: Context) -> Json | None:
 
 
 def applies(route: Mapping[str, Any], context: Context, names: Sequence[str]) -> bool:
-    """Whether any condition of a TCP or TLS route holds; `names` are the server names in question.
-    """
+    """Whether any condition of a TCP or TLS route holds; `names` are the server names in question."""
     conditions = route.get("match") or [{}]
     return any(_holds(one, context, names) for one in conditions)
 

@@ -13,9 +13,7 @@ _OPENED: Final = access_logs.log_types("TcpUpstreamConnected")
 _CLOSED: Final = access_logs.log_types("TcpConnectionEnd")
 
 
-def proxy(
-    stat_prefix: str, target: Json, labels: Mapping[str, str], reporting: Reporting
-) -> Json:
+def proxy(stat_prefix: str, target: Json, labels: Mapping[str, str], reporting: Reporting) -> Json:
     """The network filter.
 
     :param target: ``{"cluster": …}`` or ``{"weighted_clusters": …}``.

@@ -93,8 +93,8 @@ def _client_certificate(setting: Mapping[str, Any]) -> Json:
         found = proto.sds_ads(f"kubernetes://{credential}")
         return {"tls_certificate_sds_secret_configs": [found]}
     pair = {
-        "certificate_chain": {"filename": setting.get("clientCertificate", "")},
-        "private_key": {"filename": setting.get("privateKey", "")},
+        "certificate_chain": {"filename": names.file(setting.get("clientCertificate") or "")},
+        "private_key": {"filename": names.file(setting.get("privateKey") or "")},
     }
     return {"tls_certificates": [pair]}
 
@@ -104,16 +104,25 @@ def _validation(setting: Mapping[str, Any]) -> Json:
     matching = proto.compact(match_typed_subject_alt_names=sans)
     if setting.get("insecureSkipVerify"):
         return {"validation_context": {}}
-    if credential := setting.get("credentialName"):
-        roots = proto.sds_ads(f"kubernetes://{credential}-cacert")
-    else:
+    credential = setting.get("credentialName")
+    if not credential:
         path = setting.get("caCertificates") or "system"
         if path == "system":
             return {"validation_context": {**matching, "system_root_certs": {}}}
-        return {"validation_context": {**matching, "trusted_ca": {"filename": path}}}
+        roots = proto.compact(
+            trusted_ca={"filename": names.file(path)}, crl=revoked(setting.get("caCrl"))
+        )
+        return {"validation_context": {**matching, **roots}}
     return {
         "combined_validation_context": {
             "default_validation_context": matching,
-            "validation_context_sds_secret_config": roots,
+            "validation_context_sds_secret_config": proto.sds_ads(
+                f"kubernetes://{credential}-cacert"
+            ),
         }
     }
+
+
+def revoked(path: str | None) -> Json | None:
+    """The list of revoked certificates (``caCrl``)."""
+    return {"filename": names.file(path)} if path else None

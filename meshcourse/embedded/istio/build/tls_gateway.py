@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from meshcourse.embedded.istio import ciphers, names
-from meshcourse.embedded.istio.build import proto
+from meshcourse.embedded.istio.build import proto, tls
 from meshcourse.embedded.istio.gateways import Server
 from meshcourse.embedded.istio.model import Json
 
@@ -81,11 +81,14 @@ def _certificates(setting: Mapping[str, Any], mode: str) -> Json:
         return {"tls_certificate_sds_secret_configs": [own]}
     if found := certificate_names(setting):
         return {"tls_certificate_sds_secret_configs": [proto.sds_ads(one) for one in found]}
-    pair = {
-        "certificate_chain": {"filename": setting.get("serverCertificate") or ""},
-        "private_key": {"filename": setting.get("privateKey") or ""},
-    }
-    return {"tls_certificates": [pair]}
+    pairs = [
+        {
+            "certificate_chain": {"filename": names.file(one.get("serverCertificate") or "")},
+            "private_key": {"filename": names.file(one.get("privateKey") or "")},
+        }
+        for one in setting.get("tlsCertificates") or [setting]
+    ]
+    return {"tls_certificates": pairs}
 
 
 def _clients(setting: Mapping[str, Any], mode: str) -> Json:
@@ -106,7 +109,10 @@ def _clients(setting: Mapping[str, Any], mode: str) -> Json:
     elif named := authority_name(setting):
         roots = proto.sds_ads(named)
     else:
-        trusted = {"trusted_ca": {"filename": setting.get("caCertificates") or ""}}
+        trusted = proto.compact(
+            trusted_ca={"filename": names.file(setting.get("caCertificates") or "")},
+            crl=tls.revoked(setting.get("caCrl")),
+        )
         return {"validation_context": {**default, **trusted}}
     return {
         "combined_validation_context": {

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any, Final
 
 from meshcourse.embedded.istio import model
+from meshcourse.embedded.istio.build import jwt
 from meshcourse.embedded.istio.gateway_api.context import Context
 from meshcourse.embedded.istio.ingest import configs, conversion, memory, mesh, registry, workloads
 from meshcourse.embedded.kube import objects as kube
@@ -126,9 +127,7 @@ def key_uris(found: model.Snapshot) -> list[str]:
         for config in found.of_kind(refs.REQUESTAUTHENTICATIONS)
         for rule in config.spec.get("jwtRules") or []
     )
-    return sorted(
-        {str(one["jwksUri"]) for one in rules if one.get("jwksUri") and not one.get("jwks")}
-    )
+    return sorted({uri for one in rules if (uri := jwt.key_uri(one))})
 
 
 def _mesh(objects: Objects, known: memory.Memory) -> model.MeshConfig:
