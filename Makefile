@@ -8,13 +8,16 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+# Jupyter wants to be told that one means it (in a container one often is root).
+AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 
 .PHONY: lab course test bench lint clean
 .DEFAULT_GOAL := lab
 
 lab: $(VENV)/.learner
-	$(BIN)/jupyter lab notebooks/00-start-here.ipynb
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab $(AS_ROOT) --ServerApp.root_dir="$(CURDIR)" \
+		notebooks/00-start-here.ipynb
 
 course: $(VENV)/.learner
 	$(BIN)/python -m meshcourse.lab.execute --out build $(NOTEBOOKS)

@@ -40,6 +40,14 @@ def test_every_verb_makes_its_environment_if_it_is_missing(verb: str, tmp_path: 
     assert done.stdout.index(".ci/venv") < done.stdout.index("requirements.txt")
 
 
+def test_jupyter_serves_the_pictures_beside_the_notebooks() -> None:
+    """Given only a notebook, Jupyter would serve its folder, and ``../img`` would be out of reach."""
+    done = subprocess.run(
+        ["make", "-n", "lab"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert f'--ServerApp.root_dir="{ROOT}"' in done.stdout
+
+
 def workflows() -> list[Path]:
     found = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
     assert found, "there are no workflows"
