@@ -34,6 +34,10 @@ class Memo:
         self._kept[key] = (inputs, value, self._generation)
         return value  # type: ignore[no-any-return]
 
+    def keep(self, key: Hashable, value: T) -> T:
+        """The value kept under `key` if it equals this one, else this one."""
+        return self.get(key, (value,), lambda: value)
+
     def sweep(self) -> None:
         """Starts a new generation and drops values last used before the previous one."""
         oldest = self._generation - 1

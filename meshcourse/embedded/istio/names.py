@@ -40,6 +40,8 @@ PEER_ENVIRONMENT: Final = {
 CLUSTER_ID: Final = "Kubernetes"
 
 
+#: A credential that is a ConfigMap, which anybody may read: ``configmap://NAMESPACE/NAME``.
+CONFIG_MAP: Final = "configmap://"
 #: Envoy's working directory as its container sees it; the agent starts it there.
 PROXY_DIRECTORY: Final = "/etc/istio/proxy"
 
@@ -51,6 +53,15 @@ def file(path: str) -> str:
     if not path.startswith("/"):
         return path
     return "../" * PROXY_DIRECTORY.count("/") + path.lstrip("/")
+
+
+#: End of the SDS name of a credential's authorities.
+CA_SUFFIX: Final = "-cacert"
+
+
+def secret(credential: str) -> str:
+    """The SDS name of a credential that istiod serves."""
+    return credential if "://" in credential else f"kubernetes://{credential}"
 
 
 class Subset(NamedTuple):

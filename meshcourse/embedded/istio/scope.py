@@ -34,6 +34,7 @@ class Scope:
     :param rules: VirtualServices bound to the mesh, in order of precedence.
     :param ports: the services (and ports) that a Sidecar imports; None means all.
     :param sidecar: the Sidecar in force.
+    :param attempts: whether destinations are told how often a request was tried.
     :param sampling: percent of traces that clients here start, None without a tracer.
     """
 
@@ -48,6 +49,7 @@ class Scope:
     ports: sidecars.Ports | None = None
     sidecar: Config | None = None
     sampling: float | None = None
+    attempts: bool = True
     _found: dict[str, Rule | None] = field(default_factory=dict)
 
     @property

@@ -297,3 +297,65 @@ spec:
     )
     assert (await call(clean, "any", "/admin")).status == 403
     assert (await call(clean, "any", "/")).status == 200
+
+
+async def test_a_gateway_originates_mutual_tls_with_a_secret(
+    clean: live.Live, tmp_path: Path
+) -> None:
+    authority = Authority()
+    certificate, key = authority.leaf("out.example")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=authority.root)
+    context.verify_mode = ssl.CERT_REQUIRED
+    pem = tmp_path / "outside.pem"
+    pem.write_text(certificate + key)
+    context.load_cert_chain(pem)
+    where = f"{NETWORK}.251.2"
+    await clean.application("outside", "outside", "v1", where, 8443, ssl_context=context)
+    own, own_key = authority.leaf("client.example")
+    secret(clean, "client", **{"tls.crt": own, "tls.key": own_key, "ca.crt": authority.root})
+    await clean.apply(
+        gateway(HTTP)
+        + "---"
+        + rule("out", "[out.example]", "[{route: [{destination: {host: out.example}}]}]")
+        + f"""---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: out}}
+spec:
+  hosts: [out.example]
+  resolution: STATIC
+  ports: [{{number: 80, name: http, protocol: HTTP, targetPort: 8443}}]
+  endpoints: [{{address: {where}}}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: out, namespace: istio-system}}
+spec:
+  host: out.example
+  trafficPolicy: {{tls: {{mode: MUTUAL, credentialName: client, sni: out.example}}}}
+"""
+    )
+    answer = await call(clean, "out.example")
+    assert answer.status == 200
+    assert answer.body["app"] == "outside"
+
+
+async def test_proxies_in_front_are_believed_as_configured(clean: live.Live) -> None:
+    await clean.apply(gateway(HTTP) + "---" + rule("web", "['*']", TO_WEB))
+    headers = {"x-forwarded-for": "1.1.1.1, 2.2.2.2"}
+    seen = (await call(clean, "any", headers=headers)).body["headers"]
+    assert seen["x-forwarded-for"].startswith("1.1.1.1, 2.2.2.2,")
+    assert seen["x-envoy-external-address"].startswith("127.")
+    config = "{defaultConfig: {gatewayTopology: {numTrustedProxies: 1}, proxyHeaders: {server: {value: mine}}}}"
+    clean.mesh.add(
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "istio", "namespace": "istio-system"},
+            "data": {"mesh": config},
+        }
+    )
+    await clean.push()
+    answer = await call(clean, "any", headers=headers)
+    assert answer.body["headers"]["x-envoy-external-address"] == "2.2.2.2"
+    assert answer.headers["server"] == "mine"

@@ -2,48 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-from meshcourse.embedded.istio import durations, names
-from meshcourse.embedded.istio.build import labels, proto
-from meshcourse.embedded.istio.build.listener_inbound import InboundPort
-from meshcourse.embedded.istio.model import Json, MeshConfig, Proxy, Service
-
-#: Limits that are no limits, as pilot writes them for inbound and default clusters.
-UNLIMITED: Final[Json] = {
-    "thresholds": [
-        {
-            "max_connections": 4294967295,
-            "max_pending_requests": 4294967295,
-            "max_requests": 4294967295,
-            "max_retries": 4294967295,
-            "track_remaining": True,
-        }
-    ]
-}
-PROTOCOL_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+from meshcourse.embedded.istio import names
+from meshcourse.embedded.istio.build import cluster_policy, labels, proto
+from meshcourse.embedded.istio.inbound import Target
+from meshcourse.embedded.istio.model import Json, MeshConfig, Proxy
 
 
-def build(proxy: Proxy, port: InboundPort, service: Service | None, mesh: MeshConfig) -> Json:
+def build(proxy: Proxy, target: Target, policy: cluster_policy.Policy, mesh: MeshConfig) -> Json:
     """The cluster of one application port; HTTP/2 where the service port says so.
 
-    :param service: whose port it is; only TCP reports read it here, routes carry it for HTTP.
+    The target's service is only read by TCP reports here, routes carry it for HTTP.
+
+    :param policy: of the service's DestinationRule, whose connection pool counts at the server, too
+        (the Sidecar's goes before it).
     """
-    name = names.inbound(port.number)
-    where = proto.address(*proxy.addresses.app(port.number))
+    name = names.inbound(target.number)
+    pool = target.pool if target.pool is not None else policy.get("connectionPool")
+    own = {"connectionPool": pool or {}}
     cluster: Json = {
         "name": name,
         "type": "STATIC",
-        "connect_timeout": durations.render(mesh.connect_timeout),
-        "load_assignment": proto.static_assignment(name, where),
-        "circuit_breakers": UNLIMITED,
+        **cluster_policy.connection(own, mesh),
+        "load_assignment": proto.static_assignment(name, _address(proxy, target)),
+        "circuit_breakers": cluster_policy.limits(own),
     }
-    if service is not None and not port.protocol.http:
-        cluster["metadata"] = labels.service_metadata(service)
-    if port.protocol.http2:
-        options = proto.typed(
-            "extensions.upstreams.http.v3.HttpProtocolOptions",
-            explicit_http_config={"http2_protocol_options": {}},
+    if target.service is not None and not target.protocol.http:
+        cluster["metadata"] = labels.service_metadata(target.service)
+    if target.protocol.http:
+        cluster |= cluster_policy.protocol_options(
+            own, http2=target.protocol.http2, auto=False, auto_sni={}
         )
-        cluster["typed_extension_protocol_options"] = {PROTOCOL_OPTIONS: options}
     return cluster
+
+
+def _address(proxy: Proxy, target: Target) -> Json:
+    if isinstance(target.endpoint, str) and target.endpoint:
+        return {"pipe": {"path": names.file(target.endpoint.removeprefix("unix://"))}}
+    return proto.address(*proxy.addresses.app(int(target.endpoint or target.number)))

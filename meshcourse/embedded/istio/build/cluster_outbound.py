@@ -41,6 +41,8 @@ class Target:
     :param endpoints: all of the service port, whose identities the cluster accepts.
     :param groups: those of the subset as the client prefers them, where Envoy gets no EDS.
     :param client: whose preferences those are.
+    :param credentials: whether ``credentialName`` counts: at gateways, and for sidecars that the
+        DestinationRule selects.
     """
 
     service: Service
@@ -50,6 +52,7 @@ class Target:
     endpoints: Sequence[Endpoint]
     groups: Sequence[Group] = ()
     client: Hashable = None
+    credentials: bool = False
 
     @property
     def name(self) -> str:
@@ -61,7 +64,7 @@ def build(target: Target, mesh: MeshConfig) -> Json:
     policy = destination_rules.policy_for(target.rule, target.port.number, target.subset)
     protocol = target.port.protocol
     http2 = protocol.http2 or (protocol.http and cluster_policy.upgrades(policy, mesh))
-    socket = cluster_tls.build(_upstream(target, mesh, http2=http2), policy.get("tls"))
+    socket = cluster_tls.build(_upstream(target, mesh, http2=http2), _tls(target, policy))
     cluster: Json = {
         "name": target.name,
         **_discovery(target, policy),
@@ -84,6 +87,22 @@ def build(target: Target, mesh: MeshConfig) -> Json:
         cluster["lb_policy"] = "CLUSTER_PROVIDED"
         cluster = {key: one for key, one in cluster.items() if not key.endswith("_lb_config")}
     return cluster
+
+
+def _tls(target: Target, policy: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The ``tls`` in force; like pilot's, none if its certificate is not to be had."""
+    found: Mapping[str, Any] | None = policy.get("tls")
+    if found is None or found.get("mode") not in ("SIMPLE", "MUTUAL"):
+        return found
+    credential = str(found.get("credentialName") or "")
+    if credential and not (target.credentials or credential.startswith(names.CONFIG_MAP)):
+        return {"mode": "DISABLE"}
+    files = found.get("clientCertificate") and found.get("privateKey")
+    if found["mode"] == "MUTUAL" and not (credential or files):
+        return {"mode": "DISABLE"}
+    if target.service.external and not found.get("subjectAltNames"):
+        return {**found, "subjectAltNames": list(target.service.subject_alt_names)}
+    return found
 
 
 def _common(policy: Mapping[str, Any], target: Target, mesh: MeshConfig) -> Json:

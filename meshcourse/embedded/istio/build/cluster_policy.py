@@ -11,11 +11,19 @@ from typing import Any, Final
 
 from meshcourse.embedded.istio import durations
 from meshcourse.embedded.istio.build import proto
-from meshcourse.embedded.istio.build.cluster_inbound import PROTOCOL_OPTIONS, UNLIMITED
 from meshcourse.embedded.istio.model import Json, MeshConfig
 
 Policy = Mapping[str, Any]
 
+#: Limits that are no limits, as pilot writes them where nothing else is said.
+_UNLIMITED: Final = {
+    "max_connections": 4294967295,
+    "max_pending_requests": 4294967295,
+    "max_requests": 4294967295,
+    "max_retries": 4294967295,
+    "track_remaining": True,
+}
+PROTOCOL_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _SIMPLE: Final = {
     "LEAST_CONN": "LEAST_REQUEST",
     "LEAST_REQUEST": "LEAST_REQUEST",
@@ -75,7 +83,7 @@ def limits(policy: Policy) -> Json:
         "max_retries": http.get("maxRetries"),
         "max_connections": tcp.get("maxConnections"),
     }
-    threshold = {**UNLIMITED["thresholds"][0], **{key: v for key, v in given.items() if v}}
+    threshold: Json = {**_UNLIMITED, **{key: v for key, v in given.items() if v}}
     if budget := policy.get("retryBudget"):
         threshold["retry_budget"] = {
             "budget_percent": {"value": float(budget.get("percent", 20.0))},

@@ -39,7 +39,6 @@ class Manager:
     filters: Sequence[Json]
     logs: Sequence[Json]
     tracing: Json | None = None
-    server_name: str = ""
 
 
 def build(manager: Manager, mesh: MeshConfig, **more: Any) -> Json:
@@ -55,6 +54,5 @@ def build(manager: Manager, mesh: MeshConfig, **more: Any) -> Json:
         "use_remote_address": False,
         "upgrade_configs": [{"upgrade_type": "websocket"}],
         **_NORMALIZATION.get(mesh.path_normalization, _NORMALIZATION["BASE"]),
-        **({"server_name": manager.server_name} if manager.server_name else {}),
     }
     return proto.named(NAME, _MESSAGE, **{**fields, **more})

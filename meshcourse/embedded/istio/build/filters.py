@@ -12,6 +12,7 @@ from typing import Final
 
 from meshcourse.embedded.istio.build import labels, proto
 from meshcourse.embedded.istio.model import Json
+from meshcourse.embedded.istio.proxy_settings import ProxySettings
 
 RBAC_DENY: Final = "istio.rbac.deny"
 RBAC_ALLOW: Final = "istio.rbac.allow"
@@ -22,9 +23,7 @@ JWT: Final = "istio.jwt_authn"
 EXT_AUTHZ: Final = "istio.ext_authz"
 FAULT: Final = "envoy.filters.http.fault"
 CORS: Final = "envoy.filters.http.cors"
-ROUTER: Final[Json] = proto.named(
-    "envoy.filters.http.router", "extensions.filters.http.router.v3.Router"
-)
+ROUTER: Final = "envoy.filters.http.router"
 _FAULT: Final[Json] = proto.named(FAULT, "extensions.filters.http.fault.v3.HTTPFault")
 _CORS: Final[Json] = proto.named(CORS, "extensions.filters.http.cors.v3.Cors")
 
@@ -82,20 +81,26 @@ _POLICY: Final[list[Json]] = [
 ]
 
 
-def inbound(*, trusted: bool) -> list[Json]:
+def _router(settings: ProxySettings) -> Json:
+    quiet = None if settings.debug else True
+    message = "extensions.filters.http.router.v3.Router"
+    return proto.named(ROUTER, message, suppress_envoy_headers=quiet)
+
+
+def inbound(settings: ProxySettings, *, trusted: bool) -> list[Json]:
     """Filters in front of an application; peer headers count only on the mutual TLS chain
     (`trusted`).
     """
     peer = [_REMEMBER, _STRIP] if trusted else [_STRIP]
-    return [*peer, *_POLICY, _FAULT, _CORS, ROUTER]
+    return [*peer, *_POLICY, _FAULT, _CORS, _router(settings)]
 
 
-def gateway() -> list[Json]:
+def gateway(settings: ProxySettings) -> list[Json]:
     """Filters at the edge: peer headers from outside are never believed nor passed on."""
-    return [_STRIP, *_POLICY, _FAULT, _CORS, ROUTER]
+    return [_STRIP, *_POLICY, _FAULT, _CORS, _router(settings)]
 
 
-def outbound(dns_cache: Json) -> list[Json]:
+def outbound(settings: ProxySettings, dns_cache: Json) -> list[Json]:
     """Filters between an application and the mesh; the forward proxy resolves names outside the
     registry.
     """
@@ -104,4 +109,4 @@ def outbound(dns_cache: Json) -> list[Json]:
         "extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig",
         dns_cache_config=dns_cache,
     )
-    return [_FAULT, _CORS, forward, ROUTER]
+    return [_FAULT, _CORS, forward, _router(settings)]

@@ -5,6 +5,7 @@ them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from meshcourse.embedded.istio.build import (
@@ -18,18 +19,29 @@ from meshcourse.embedded.istio.build.listener_inbound import TLS_INSPECTOR
 from meshcourse.embedded.istio.build.reporting import Reporting
 from meshcourse.embedded.istio.gateways import Listener, Server
 from meshcourse.embedded.istio.model import Json, MeshConfig, Proxy
+from meshcourse.embedded.istio.proxy_settings import ProxySettings
 
 #: Filter chains of a server that routes connections: (server names, network filters).
 Chains = Callable[[Server], Sequence[tuple[Sequence[str], list[Json]]]]
 
-_CLIENT_CERTIFICATE: Final[Json] = {"subject": True, "cert": True, "dns": True, "uri": True}
+_PROXY_PROTOCOL: Final[Json] = proto.named(
+    "envoy.filters.listener.proxy_protocol",
+    "extensions.filters.listener.proxy_protocol.v3.ProxyProtocol",
+)
 
 
-def build(
-    proxy: Proxy, listener: Listener, mesh: MeshConfig, reporting: Reporting, chains: Chains
-) -> Json | None:
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What all listeners of a gateway have in common."""
+
+    mesh: MeshConfig
+    reporting: Reporting
+    settings: ProxySettings
+
+
+def build(proxy: Proxy, listener: Listener, edge: Edge, chains: Chains) -> Json | None:
     """One listener; None if none of its servers leads anywhere."""
-    found = _filter_chains(listener, mesh, reporting, chains)
+    found = _filter_chains(listener, edge, chains)
     if not found:
         return None
     host, port = proxy.addresses.pod(listener.port)
@@ -40,20 +52,19 @@ def build(
         "enable_reuse_port": False,
         "filter_chains": found,
     }
+    inspectors = [_PROXY_PROTOCOL] if edge.settings.proxy_protocol else []
     if any(one.is_tls for one in listener.servers):
-        result["listener_filters"] = [TLS_INSPECTOR]
-    return result
+        inspectors.append(TLS_INSPECTOR)
+    return {**result, "listener_filters": inspectors} if inspectors else result
 
 
-def _filter_chains(
-    listener: Listener, mesh: MeshConfig, reporting: Reporting, chains: Chains
-) -> list[Json]:
+def _filter_chains(listener: Listener, edge: Edge, chains: Chains) -> list[Json]:
     if listener.servers[0].protocol.http:
-        return [{"filters": [_http(listener.servers[0], mesh, reporting)]}]
+        return [{"filters": [_http(listener.servers[0], edge)]}]
     result: list[Json] = []
     for server in listener.servers:
         if server.http:
-            result.append(_chain(server, server.sni(), [_http(server, mesh, reporting)]))
+            result.append(_chain(server, server.sni(), [_http(server, edge)]))
         else:
             result += [_chain(server, sni, found) for sni, found in chains(server)]
     return result
@@ -70,19 +81,18 @@ def _chain(server: Server, sni: Sequence[str], network: list[Json]) -> Json:
     return chain
 
 
-def _http(server: Server, mesh: MeshConfig, reporting: Reporting) -> Json:
+def _http(server: Server, edge: Edge) -> Json:
     manager = connection_manager.Manager(
         stat_prefix=f"outbound_0.0.0.0_{server.target}",
         route=server.route,
-        filters=filters.gateway(),
-        logs=reporting.http(labels.source()),
-        tracing=reporting.tracing,
-        server_name="istio-envoy",
+        filters=filters.gateway(edge.settings),
+        logs=edge.reporting.http(labels.source()),
+        tracing=edge.reporting.tracing,
     )
     return connection_manager.build(
         manager,
-        mesh,
+        edge.mesh,
         use_remote_address=True,
-        forward_client_cert_details="SANITIZE_SET",
-        set_current_client_cert_details=_CLIENT_CERTIFICATE,
+        **edge.settings.headers(),
+        **edge.settings.edge(),
     )

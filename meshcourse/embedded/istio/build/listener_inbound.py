@@ -25,10 +25,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from meshcourse.embedded.istio import names
+from meshcourse.embedded.istio import names, proxy_settings
 from meshcourse.embedded.istio.build import connection_manager, filters, labels, proto, tcp, tls
 from meshcourse.embedded.istio.build.reporting import Reporting
 from meshcourse.embedded.istio.model import Json, MeshConfig, Protocol, Proxy
+from meshcourse.embedded.istio.proxy_settings import ProxySettings
 
 PERMISSIVE: Final = "PERMISSIVE"
 STRICT: Final = "STRICT"
@@ -58,11 +59,13 @@ class Inbound:
     """What all ports of a sidecar have in common.
 
     :param network: authorization for connections, in front of ports that are not HTTP.
+    :param settings: of the proxy.
     """
 
     mesh: MeshConfig
     reporting: Reporting
     network: Sequence[Json] = ()
+    settings: ProxySettings = proxy_settings.DEFAULT
 
 
 def listener_name(port: int) -> str:
@@ -137,16 +140,15 @@ def _http(port: InboundPort, inbound: Inbound, *, mutual_tls: bool) -> Json:
     manager = connection_manager.Manager(
         stat_prefix=f"inbound_{port.number}",
         route=names.inbound(port.number),
-        filters=filters.inbound(trusted=mutual_tls),
+        filters=filters.inbound(inbound.settings, trusted=mutual_tls),
         logs=inbound.reporting.http(labels.destination(mutual_tls=mutual_tls)),
         tracing=inbound.reporting.tracing,
-        server_name="istio-envoy",
     )
     return connection_manager.build(
         manager,
         inbound.mesh,
-        forward_client_cert_details="APPEND_FORWARD",
-        set_current_client_cert_details={"subject": True, "dns": True, "uri": True},
+        **inbound.settings.headers(),
+        **inbound.settings.inbound(),
     )
 
 

@@ -15,6 +15,7 @@ from meshcourse.embedded.istio import names
 from meshcourse.embedded.istio.build import access_logs, connection_manager, filters, labels, proto
 from meshcourse.embedded.istio.build.reporting import Reporting
 from meshcourse.embedded.istio.model import Json, MeshConfig, Proxy
+from meshcourse.embedded.istio.proxy_settings import ProxySettings
 
 #: Shared by the PassthroughCluster and the filter that feeds it; Envoy insists that they are equal.
 DNS_CACHE: Final[Json] = {"name": "passthrough", "dns_lookup_family": "V4_PREFERRED"}
@@ -38,8 +39,14 @@ _CLOSED: Final = access_logs.both(
 )
 
 
-def build(proxy: Proxy, mesh: MeshConfig, reporting: Reporting) -> list[Json]:
+def build(
+    proxy: Proxy, mesh: MeshConfig, reporting: Reporting, settings: ProxySettings
+) -> list[Json]:
     """The two listeners of a sidecar."""
+    managers = {
+        name: _manager(name, mesh, reporting, settings)
+        for name in (names.OUTBOUND_LISTENER, names.CAPTURE)
+    }
     host, port = proxy.addresses.app(names.OUTBOUND_PORT)
     return [
         {
@@ -47,23 +54,25 @@ def build(proxy: Proxy, mesh: MeshConfig, reporting: Reporting) -> list[Json]:
             "address": proto.address(host, port),
             "traffic_direction": "OUTBOUND",
             "enable_reuse_port": False,
-            "filter_chains": [{"filters": [_manager(names.OUTBOUND_LISTENER, mesh, reporting)]}],
+            "filter_chains": [{"filters": [managers[names.OUTBOUND_LISTENER]]}],
         },
         {
             "name": names.CAPTURE,
             "internal_listener": {},
             "traffic_direction": "OUTBOUND",
-            "filter_chains": [{"filters": [_manager(names.CAPTURE, mesh, reporting)]}],
+            "filter_chains": [{"filters": [managers[names.CAPTURE]]}],
         },
     ]
 
 
-def _manager(stat_prefix: str, mesh: MeshConfig, reporting: Reporting) -> Json:
+def _manager(
+    stat_prefix: str, mesh: MeshConfig, reporting: Reporting, settings: ProxySettings
+) -> Json:
     """Python's http.client sends CONNECT as HTTP/1.0, hence ``accept_http_10``."""
     manager = connection_manager.Manager(
         stat_prefix=f"outbound_{stat_prefix}",
         route=names.OUTBOUND_ROUTE,
-        filters=filters.outbound(DNS_CACHE),
+        filters=filters.outbound(settings, DNS_CACHE),
         logs=[
             *reporting.http(labels.source(), _REQUESTS),
             *reporting.tcp(labels.source(), _OPENED, _CLOSED),
@@ -73,6 +82,7 @@ def _manager(stat_prefix: str, mesh: MeshConfig, reporting: Reporting) -> Json:
     return connection_manager.build(
         manager,
         mesh,
+        **settings.headers(named=False),
         upgrade_configs=[{"upgrade_type": "CONNECT"}, {"upgrade_type": "websocket"}],
         http2_protocol_options={"allow_connect": True},
         http_protocol_options={"accept_http_10": True},

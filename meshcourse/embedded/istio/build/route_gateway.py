@@ -8,6 +8,7 @@ everything is 404.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
 
 from meshcourse.embedded.istio import gateways
 from meshcourse.embedded.istio.build import proto, route_action, route_match, route_outbound
@@ -15,6 +16,7 @@ from meshcourse.embedded.istio.gateways import Server
 from meshcourse.embedded.istio.model import Json
 from meshcourse.embedded.istio.virtual_services import VirtualService
 
+_ATTEMPTS: Final = "include_request_attempt_count"
 #: The rules of a server's gateway in order, and the routes of one rule for that server.
 Rules = Callable[[Server], Sequence[VirtualService]]
 RoutesOf = Callable[[VirtualService, Server], Sequence[Json]]
@@ -26,10 +28,13 @@ def build(
     rules: Rules,
     routes_of: RoutesOf,
     policy: Mapping[str, Json],
+    *,
+    attempts: bool = True,
 ) -> Json:
     """The RouteConfiguration of the servers that share a route name.
 
     :param policy: ``typed_per_filter_config`` of all its routes.
+    :param attempts: whether destinations are told how often a request was tried.
     """
     found: dict[str, Json] = {}
     for server in servers:
@@ -37,6 +42,8 @@ def build(
             _add_rule(found, server, rule, routes_of)
         if server.redirects:
             _redirect(found, server)
+    if not attempts:
+        found = {key: {**one, _ATTEMPTS: False} for key, one in found.items()}
     hosts = [_sorted(one) for one in found.values()] or [_nothing(servers[0].port)]
     per_filter = {"typed_per_filter_config": dict(policy)} if policy else {}
     return {

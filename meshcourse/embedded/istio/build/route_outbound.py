@@ -44,14 +44,21 @@ def tunnel(cluster: str) -> Json:
 
 
 def virtual_host(
-    name: str, domains: Sequence[str], routes: Iterable[Json], *, internal: bool
+    name: str,
+    domains: Sequence[str],
+    routes: Iterable[Json],
+    *,
+    internal: bool,
+    attempts: bool = True,
 ) -> Json:
-    """One virtual host; peers inside the mesh (`internal`) are told who calls."""
+    """One virtual host; peers inside the mesh (`internal`) are told who calls, all of them
+    (`attempts`) how often it was tried.
+    """
     result: Json = {
         "name": name,
         "domains": list(domains),
         "routes": list(routes),
-        "include_request_attempt_count": True,
+        "include_request_attempt_count": attempts,
     }
     if internal:
         result["request_headers_to_add"] = PEER_HEADERS
@@ -59,7 +66,12 @@ def virtual_host(
 
 
 def of_service(
-    service: Service, port: Port, domains: Sequence[str], routes: Sequence[Json]
+    service: Service,
+    port: Port,
+    domains: Sequence[str],
+    routes: Sequence[Json],
+    *,
+    attempts: bool = True,
 ) -> Json:
     """The virtual host of a service port: CONNECT first, then HTTP routes; TCP has only a tunnel."""
     name = f"{service.hostname}:{port.number}"
@@ -67,7 +79,7 @@ def of_service(
         found = [INTO_CAPTURE, *routes]
     else:
         found = list(routes) or [tunnel(names.outbound(port.number, "", service.hostname))]
-    return virtual_host(name, domains, found, internal=not service.external)
+    return virtual_host(name, domains, found, internal=not service.external, attempts=attempts)
 
 
 def default_routes(

@@ -90,7 +90,7 @@ def origination(setting: Mapping[str, Any], *, http2: bool) -> Json:
 
 def _client_certificate(setting: Mapping[str, Any]) -> Json:
     if credential := setting.get("credentialName"):
-        found = proto.sds_ads(f"kubernetes://{credential}")
+        found = proto.sds_ads(names.secret(credential))
         return {"tls_certificate_sds_secret_configs": [found]}
     pair = {
         "certificate_chain": {"filename": names.file(setting.get("clientCertificate") or "")},
@@ -117,7 +117,7 @@ def _validation(setting: Mapping[str, Any]) -> Json:
         "combined_validation_context": {
             "default_validation_context": matching,
             "validation_context_sds_secret_config": proto.sds_ads(
-                f"kubernetes://{credential}-cacert"
+                names.secret(credential) + names.CA_SUFFIX
             ),
         }
     }

@@ -24,27 +24,21 @@ _VERSIONS: Final = {
 }
 #: A credential that stands for the workload's own certificate.
 BUILT_IN: Final = "builtin://"
-CA_SUFFIX: Final = "-cacert"
 CLIENT_CERTIFICATES: Final = frozenset(("MUTUAL", "OPTIONAL_MUTUAL", "ISTIO_MUTUAL"))
-
-
-def secret_name(credential: str) -> str:
-    """The SDS name of a Gateway's credential."""
-    return credential if "://" in credential else f"kubernetes://{credential}"
 
 
 def certificate_names(setting: Mapping[str, Any]) -> list[str]:
     """The SDS names of a server's own certificates."""
     found = setting.get("credentialNames") or [setting.get("credentialName")]
-    return [secret_name(one) for one in found if one and not one.startswith(BUILT_IN)]
+    return [names.secret(one) for one in found if one and not one.startswith(BUILT_IN)]
 
 
 def authority_name(setting: Mapping[str, Any]) -> str:
     """The SDS name of the roots that verify a server's clients; "" if they come from files."""
     if named := setting.get("caCertCredentialName"):
-        return secret_name(named)
+        return names.secret(named)
     own = certificate_names(setting)
-    return f"{own[0]}{CA_SUFFIX}" if own else ""
+    return f"{own[0]}{names.CA_SUFFIX}" if own else ""
 
 
 def terminate(server: Server) -> Json:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from meshcourse.embedded.istio import ciphers
+from meshcourse.embedded.istio import ciphers, names
 from meshcourse.embedded.istio.gateway_api import conditions, kinds
 from meshcourse.embedded.istio.gateway_api.conditions import Problem
 from meshcourse.embedded.istio.gateway_api.context import Context
@@ -18,7 +18,6 @@ from meshcourse.embedded.kube.objects import Key
 _MODE_OPTION: Final = "gateway.istio.io/tls-terminate-mode"
 _CIPHERS_OPTION: Final = "gateway.istio.io/tls-cipher-suites"
 _PEM: Final = re.compile(r"-----BEGIN [A-Z0-9 ]+-----\s(.*?)-----END [A-Z0-9 ]+-----", re.DOTALL)
-_CA_SUFFIX: Final = "-cacert"
 
 #: Settings of a server and, if they cannot work, why.
 Result = tuple[Json | None, Problem | None]
@@ -163,7 +162,7 @@ def _clients(
         return _not_granted("caCertificateRef", Key(key.name, key.namespace), gateway)
     scheme = "configmap" if kind == kinds.CONFIG_MAP else "kubernetes-gateway"
     result["mode"] = mode if mode in ("MUTUAL", "OPTIONAL_MUTUAL") else "MUTUAL"
-    result["caCertCredentialName"] = f"{scheme}://{key.namespace}/{key.name}{_CA_SUFFIX}"
+    result["caCertCredentialName"] = f"{scheme}://{key.namespace}/{key.name}{names.CA_SUFFIX}"
     return None
 
 

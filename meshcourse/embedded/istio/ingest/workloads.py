@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
+
+import yaml
 
 from meshcourse.embedded.istio import names
 from meshcourse.embedded.istio.model import Workload
@@ -22,6 +24,7 @@ _TOPOLOGY: Final = (
     "topology.kubernetes.io/zone",
     "topology.istio.io/subzone",
 )
+_PROXY_CONFIG: Final = "proxy.istio.io/config"
 _FINISHED: Final = frozenset(("Succeeded", "Failed"))
 
 
@@ -53,7 +56,20 @@ def parse(pod: Object, nodes: Mapping[Key, str]) -> Workload | None:
         locality=locality,
         node=node,
         topology=topology(locality, node),
+        proxy_config=_proxy_config(objects.annotations_of(pod)),
     )
+
+
+def _proxy_config(annotations: Mapping[str, str]) -> Mapping[str, Any]:
+    """The annotation's YAML; nothing if it cannot be read."""
+    text = annotations.get(_PROXY_CONFIG)
+    if not text:
+        return {}
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def node_locality(node: Object) -> str:

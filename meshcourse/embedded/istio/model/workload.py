@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from meshcourse.embedded.kube.addresses import PodAddresses
 
@@ -27,6 +28,7 @@ class Workload:
     :param canonical_revision: likewise from ``version``, else ``latest``.
     :param proxy: ``sidecar``, ``router`` or "" (not injected).
     :param locality: ``region/zone/subzone``.
+    :param proxy_config: the annotation ``proxy.istio.io/config``, read.
     :param topology: labels that say where it runs (``topology.kubernetes.io/zone`` …), which rules
         may use as if they were the pod's.
     """
@@ -46,6 +48,7 @@ class Workload:
     locality: str = ""
     node: str = ""
     topology: Mapping[str, str] = field(default_factory=dict)
+    proxy_config: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def all_labels(self) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from meshcourse.embedded.istio import gateways, telemetry_api, virtual_services
+from meshcourse.embedded.istio import gateways, proxy_settings, telemetry_api, virtual_services
 from meshcourse.embedded.istio.build import (
     labels,
     listener_gateway,
@@ -31,6 +31,7 @@ class Gateway:
         self._proxy = proxy
         self._memo = memo
         self._reporting = observability.build(scope, proxy, telemetry_api.CLIENT, memo)
+        self._settings = proxy_settings.of(proxy.workload, scope.mesh)
         self._rules: dict[str, list[VirtualService]] = {}
 
     def build(self) -> Resources:
@@ -38,14 +39,16 @@ class Gateway:
         snapshot = self._scope.snapshot
         configs = gateways.select(snapshot, self._proxy)
         found = gateways.merge(configs, self._proxy, snapshot)
-        listeners = (
-            listener_gateway.build(self._proxy, one, snapshot.mesh, self._reporting, self._chains)
+        edge = listener_gateway.Edge(snapshot.mesh, self._reporting, self._settings)
+        listeners = [
+            self._memo.keep(("gateway-listener", self._proxy.id, one.port), listener)
             for one in found
-        )
+            if (listener := listener_gateway.build(self._proxy, one, edge, self._chains))
+        ]
         security = policy.build(self._scope, self._proxy, self._memo)
         servers = [server for one in found for server in one.servers]
         return Resources(
-            listeners={str(one["name"]): one for one in listeners if one is not None},
+            listeners={str(one["name"]): one for one in listeners},
             routes={
                 name: self._route(name, group, security.per_route)
                 for name, group in _by_route(servers).items()
@@ -57,7 +60,20 @@ class Gateway:
         )
 
     def _route(self, name: str, servers: Sequence[Server], per_route: dict[str, Json]) -> Json:
-        return route_gateway.build(name, servers, self._rules_of, self._routes_of, per_route)
+        built = route_gateway.build(
+            name,
+            servers,
+            self._rules_of,
+            self._routes_of,
+            per_route,
+            attempts=self._settings.attempts,
+        )
+        key = (self._proxy.id, name)
+        built["virtual_hosts"] = [
+            self._memo.keep(("gateway-host", *key, one["name"]), one)
+            for one in built["virtual_hosts"]
+        ]
+        return self._memo.keep(("gateway-route", *key), built)
 
     def _rules_of(self, server: Server) -> list[VirtualService]:
         if server.gateway not in self._rules:

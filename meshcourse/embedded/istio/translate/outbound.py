@@ -48,30 +48,33 @@ class Shared:
 class Outbound:
     """Builds the shared parts of one scope."""
 
-    def __init__(self, scope: Scope, key: tuple[object, ...], memo: Memo) -> None:
+    def __init__(self, scope: Scope, key: tuple[object, ...], memo: Memo, *, router: bool) -> None:
         self._scope = scope
+        self._router = router
         self._key = key
         self._memo = memo
 
-    def build(self, *, sidecar: bool) -> Shared:
+    def build(self) -> Shared:
         """Everything; routers have routes of their own and no capture listener."""
-        clusters = {str(one["name"]): one for one in self._static(sidecar=sidecar)}
+        clusters = {str(one["name"]): one for one in self._static()}
         assignments: dict[str, Json] = {}
         for target in self._targets():
             cluster = self._cluster(target)
             clusters[target.name] = cluster
             if cluster.get("type") == "EDS":
                 assignments[target.name] = self._assignment(target)
-        if sidecar:
+        if not self._router:
             clusters |= {str(one["name"]): one for one, _ in self._unrouted()}
-        return Shared(clusters, assignments, self._route() if sidecar else None)
+        return Shared(clusters, assignments, None if self._router else self._route())
 
-    def _static(self, *, sidecar: bool) -> list[Json]:
+    def _static(self) -> list[Json]:
         mesh = self._scope.mesh
         found: list[Json] = self._memo.get(
             "static-clusters", (mesh,), lambda: list(cluster_outbound.static(mesh))
         )
-        return found if sidecar else [one for one in found if one["name"] != names.CAPTURE]
+        if not self._router:
+            return found
+        return [one for one in found if one["name"] != names.CAPTURE]
 
     def _targets(self) -> Iterator[Target]:
         for host in sorted(self._scope.services):
@@ -105,7 +108,8 @@ class Outbound:
             (found, policies, scope.mesh, service),
             lambda: self._groups(rule, subset, found, chosen if near else None),
         )
-        return Target(service, port, subset, rule, found, groups, client)
+        credentials = self._router or bool(rule and rule.selector)
+        return Target(service, port, subset, rule, found, groups, client, credentials)
 
     def _groups(
         self,
@@ -126,7 +130,13 @@ class Outbound:
         mesh = self._scope.mesh
         by_name = target.service.resolution in cluster_outbound.BY_NAME
         return self._memo.get(
-            ("cluster", target.name, target.rule, target.client if by_name else None),
+            (
+                "cluster",
+                target.name,
+                target.rule,
+                target.client if by_name else None,
+                target.credentials,
+            ),
             (target.service, target.endpoints, mesh, target.groups if by_name else None),
             lambda: cluster_outbound.build(target, mesh),
         )
@@ -201,7 +211,9 @@ class Outbound:
         def make() -> Json:
             domains = route_outbound.domains(service, port.number, scope.namespace, mesh)
             routes = self._routes(service, port, rules)
-            return route_outbound.of_service(service, port, domains, routes)
+            return route_outbound.of_service(
+                service, port, domains, routes, attempts=scope.attempts
+            )
 
         return self._memo.get(
             ("virtual-host", self._key, service.hostname, port.number, scope.sampling),
@@ -250,7 +262,9 @@ class Outbound:
             routes = next((one for one in tried if one), [])
             found = [route_outbound.INTO_CAPTURE, *routes]
             domains = [host, f"{host}:80"] if host != "*" else ["*:80"]
-            named = route_outbound.virtual_host(f"{host}:80", domains, found, internal=True)
+            named = route_outbound.virtual_host(
+                f"{host}:80", domains, found, internal=True, attempts=self._scope.attempts
+            )
             return [named] if routes else []
 
         found = self._memo.get(

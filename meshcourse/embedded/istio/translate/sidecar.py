@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from meshcourse.embedded.istio import inbound, peer_authentication, telemetry_api
+from collections.abc import Mapping
+from typing import Any
+
+from meshcourse.embedded.istio import (
+    destination_rules,
+    inbound,
+    peer_authentication,
+    proxy_settings,
+    telemetry_api,
+)
 from meshcourse.embedded.istio.build import (
     cluster_inbound,
     listener_inbound,
@@ -10,6 +19,7 @@ from meshcourse.embedded.istio.build import (
     route_inbound,
 )
 from meshcourse.embedded.istio.build.listener_inbound import Inbound, InboundPort
+from meshcourse.embedded.istio.destination_rules import Rule
 from meshcourse.embedded.istio.memo import Memo
 from meshcourse.embedded.istio.model import Json, Proxy, Resources, Snapshot
 from meshcourse.embedded.istio.scope import Scope
@@ -24,23 +34,27 @@ def build(scope: Scope, proxy: Proxy, memo: Memo) -> Resources:
     security = policy.build(scope, proxy, memo)
     client = observability.build(scope, proxy, telemetry_api.CLIENT, memo)
     server = observability.build(scope, proxy, telemetry_api.SERVER, memo)
-    found = inbound.targets(snapshot, proxy)
+    found = inbound.targets(snapshot, proxy, scope.sidecar)
     ports = [_port(snapshot, proxy, target) for target in found]
     mesh, workload = snapshot.mesh, proxy.workload
+    settings = proxy_settings.of(workload, mesh)
     listeners: list[Json] = memo.get(
         ("sidecar-listeners", proxy.id, tuple(ports)),
         (workload, mesh, security, client, server),
         lambda: [
-            *listener_outbound.build(proxy, mesh, client),
-            *listener_inbound.build(proxy, ports, Inbound(mesh, server, security.network)),
+            *listener_outbound.build(proxy, mesh, client, settings),
+            *listener_inbound.build(
+                proxy, ports, Inbound(mesh, server, security.network, settings)
+            ),
         ],
     )
+    rules = [scope.destination_rule(one.service.hostname) if one.service else None for one in found]
     clusters: list[Json] = memo.get(
-        ("inbound-clusters", proxy.id, tuple(ports)),
-        (workload, mesh, *(target.service for target in found)),
+        ("inbound-clusters", proxy.id, tuple(found)),
+        (workload, mesh, *(target.pool for target in found), *rules),
         lambda: [
-            cluster_inbound.build(proxy, port, target.service, mesh)
-            for target, port in zip(found, ports, strict=True)
+            cluster_inbound.build(proxy, target, _policy(target, rule), mesh)
+            for target, rule in zip(found, rules, strict=True)
         ],
     )
     routes = [
@@ -53,6 +67,11 @@ def build(scope: Scope, proxy: Proxy, memo: Memo) -> Resources:
         routes=_by_name([one for one in routes if one is not None]),
         extensions=security.extensions,
     )
+
+
+def _policy(target: inbound.Target, rule: Rule | None) -> Mapping[str, Any]:
+    """What the DestinationRule of a port's service says about the port."""
+    return destination_rules.policy_for(rule, target.service_port)
 
 
 def _by_name(found: list[Json]) -> dict[str, Json]:

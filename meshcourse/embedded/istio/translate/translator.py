@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from meshcourse.embedded.istio import inbound, model, patches, telemetry_api
+from collections.abc import Mapping
+
+from meshcourse.embedded.istio import inbound, model, patches, proxy_settings, telemetry_api
+from meshcourse.embedded.istio.build import secrets
 from meshcourse.embedded.istio.memo import Memo
 from meshcourse.embedded.istio.scope import Scope
 from meshcourse.embedded.istio.translate import gateway, observability, outbound, sidecar, world
@@ -38,10 +41,25 @@ class Translator:
             endpoints=shared.endpoints,
             listeners=own.listeners,
             routes={**routes, **own.routes},
-            secrets=own.secrets,
+            secrets={**own.secrets, **self._secrets(shared, snapshot, proxy)},
             extensions=own.extensions,
         )
         return patches.apply(built, self._subject(snapshot, proxy), self._memo)
+
+    def _secrets(
+        self, shared: Shared, snapshot: model.Snapshot, proxy: model.Proxy
+    ) -> Mapping[str, model.Json]:
+        """What clusters need for TLS towards the outside."""
+        return self._memo.get(
+            ("cluster-secrets", proxy.namespace, id(shared)),
+            (shared, snapshot.secrets, snapshot.authorities),
+            lambda: secrets.of_clusters(
+                shared.clusters.values(),
+                proxy.namespace,
+                snapshot.secrets,
+                snapshot.authorities,
+            ),
+        )
 
     def _subject(self, snapshot: model.Snapshot, proxy: model.Proxy) -> patches.Subject:
         """What EnvoyFilters need to know of a proxy; they are the last to act."""
@@ -69,7 +87,8 @@ class Translator:
             scope = world.scope_of(found, proxy)
             reporting = observability.build(scope, proxy, telemetry_api.CLIENT, self._memo)
             scope.sampling = reporting.sampling
-            builder = outbound.Outbound(scope, key, self._memo)
-            is_sidecar = proxy.kind is model.ProxyKind.SIDECAR
-            self._scopes[key] = scope, builder.build(sidecar=is_sidecar)
+            scope.attempts = proxy_settings.of(proxy.workload, scope.mesh).attempts
+            router = proxy.kind is model.ProxyKind.ROUTER
+            builder = outbound.Outbound(scope, key, self._memo, router=router)
+            self._scopes[key] = scope, builder.build()
         return self._scopes[key]

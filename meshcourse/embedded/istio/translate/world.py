@@ -10,6 +10,7 @@ from meshcourse.embedded.istio import (
     delegates,
     destination_rules,
     localities,
+    proxy_settings,
     scope,
     sidecars,
     telemetry_api,
@@ -92,7 +93,8 @@ def scope_key(world: World, proxy: Proxy) -> tuple[object, ...]:
     labels = sorted(relevant_labels(world, proxy).items())
     traced = telemetry_of(world, proxy)
     where = proxy.namespace, proxy.workload.locality
-    return (proxy.kind, *where, sidecar_of(world, proxy), traced, *labels)
+    settings = proxy_settings.of(proxy.workload, world.snapshot.mesh)
+    return (proxy.kind, *where, sidecar_of(world, proxy), traced, settings.attempts, *labels)
 
 
 def telemetry_of(world: World, proxy: Proxy) -> tuple[Config, ...]:
