@@ -51,6 +51,7 @@ class Scope:
     sampling: float | None = None
     attempts: bool = True
     _found: dict[str, Rule | None] = field(default_factory=dict)
+    _aliases: dict[str, list[Service]] | None = None
 
     @property
     def mesh(self) -> MeshConfig:
@@ -71,6 +72,19 @@ class Scope:
     def service(self, host: str) -> Service | None:
         """The service of that host name."""
         return self.services.get(host)
+
+    def aliases(self, service: Service) -> tuple[Service, ...]:
+        """ExternalName services that stand for a service of the registry."""
+        if self._aliases is None:
+            self._aliases = {}
+            for one in self.services.values():
+                if self.is_alias(one):
+                    self._aliases.setdefault(one.external_name, []).append(one)
+        return tuple(self._aliases.get(service.hostname, ()))
+
+    def is_alias(self, service: Service) -> bool:
+        """Whether a service is only another name of one that is visible."""
+        return service.external_name in self.services
 
     def destination_rule(self, host: str) -> Rule | None:
         """The DestinationRule in force for a host."""
@@ -135,4 +149,12 @@ def restricted(whole: Scope, sidecar: Config) -> Scope:
     ports = sidecars.served(whole.services, listeners)
     known = {*ports, *sidecars.reached(rules, whole.services, ports)}
     services = {host: one for host, one in whole.services.items() if host in known}
-    return replace(whole, services=services, rules=rules, ports=ports, sidecar=sidecar, _found={})
+    return replace(
+        whole,
+        services=services,
+        rules=rules,
+        ports=ports,
+        sidecar=sidecar,
+        _found={},
+        _aliases=None,
+    )

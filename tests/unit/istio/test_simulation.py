@@ -300,3 +300,16 @@ def test_what_the_sidecar_sends_arrives() -> None:
         mesh.resources(pod.name), Request("reviews:9080", principal=WEB), int(address.split(":")[1])
     )
     assert end.endpoints == {"inbound|9080||": (f"{pod.addresses.app_ip}:9080",)}
+
+
+def test_another_name_for_a_service_is_routed_like_it() -> None:
+    mesh = bookinfo()
+    spec = {"type": "ExternalName", "clusterIP": None, "selector": None}
+    mesh.service("alias", externalName="reviews.default.svc.cluster.local", **spec)
+    mesh.service("outside", 80, externalName="example.org", **spec)
+    assert ask(mesh, "alias:9080").clusters == {cluster(): 100.0}
+    outside = "outbound|80||outside.default.svc.cluster.local"
+    assert ask(mesh, "outside").clusters == {outside: 100.0}
+    resources = mesh.resources("productpage-v1-5d8f-1")
+    assert resources.clusters[outside]["type"] == "STRICT_DNS"
+    assert not any("alias" in name for name in resources.clusters)

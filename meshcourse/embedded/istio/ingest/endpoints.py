@@ -78,6 +78,8 @@ def by_service(
 def _of_service(
     service: Service, found: list[SliceEndpoint], workloads: Mapping[Key, Workload]
 ) -> ByPort:
+    if service.external_name:
+        return {one.number: (Endpoint(service.external_name, one.number),) for one in service.ports}
     result: dict[int, tuple[Endpoint, ...]] = {}
     for port in service.ports:
         if port.protocol is Protocol.UDP:

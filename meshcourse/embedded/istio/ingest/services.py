@@ -31,7 +31,7 @@ def parse(obj: Object, mesh: MeshConfig) -> Service:
         name=name,
         ports=tuple(_port(port) for port in spec.get("ports") or []),
         addresses=() if headless or not cluster_ip else (cluster_ip,),
-        resolution=Resolution.PASSTHROUGH if headless else Resolution.CLIENT_SIDE,
+        resolution=_resolution(headless=headless, external_name=external_name),
         external=bool(external_name),
         headless=headless,
         external_name=external_name,
@@ -46,6 +46,12 @@ def parse(obj: Object, mesh: MeshConfig) -> Service:
         traffic_distribution=_distribution(obj),
         external_addresses=tuple(_external(obj)),
     )
+
+
+def _resolution(*, headless: bool, external_name: str) -> Resolution:
+    if external_name:
+        return Resolution.DNS
+    return Resolution.PASSTHROUGH if headless else Resolution.CLIENT_SIDE
 
 
 def _virtual(obj: Object) -> Iterator[tuple[int, str, int]]:

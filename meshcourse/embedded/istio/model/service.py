@@ -77,6 +77,7 @@ class Service:
     :param virtual: ``(port, host, real port)`` at which kube-proxy serves it on this machine.
     :param external_addresses: where load balancers and external IPs make it reachable.
     :param traffic_distribution: ``PreferClose``, ``PreferSameZone``, ``PreferSameNode`` or "".
+    :param external_name: another name that this one stands for (``ExternalName``).
     :param export_to: ``*``, ``.``, ``~`` or namespace names.
     :param registry: ``Kubernetes`` or ``External``.
     """

@@ -79,6 +79,8 @@ class Outbound:
     def _targets(self) -> Iterator[Target]:
         for host in sorted(self._scope.services):
             service = self._scope.services[host]
+            if self._scope.is_alias(service):
+                continue
             rule = self._scope.destination_rule(host)
             for port in service.ports:
                 if port.protocol is Protocol.UDP:
@@ -173,6 +175,8 @@ class Outbound:
         served: set[str] = set()
         for host in sorted(self._scope.services):
             service = self._scope.services[host]
+            if self._scope.is_alias(service):
+                continue
             name = host if host in chosen else hosts.most_specific(host, patterns)
             served.add(name or "")
             for port in service.ports:
@@ -205,11 +209,15 @@ class Outbound:
 
     def _of_service(self, service: Service, port: Port, rules: Rules) -> Json:
         scope, mesh = self._scope, self._scope.mesh
-        dependencies = self._dependencies(rules)
+        dependencies, aliases = self._dependencies(rules), scope.aliases(service)
         own = scope.destination_rule(service.hostname)
 
         def make() -> Json:
-            domains = route_outbound.domains(service, port.number, scope.namespace, mesh)
+            domains = [
+                domain
+                for one in (service, *aliases)
+                for domain in route_outbound.domains(one, port.number, scope.namespace, mesh)
+            ]
             routes = self._routes(service, port, rules)
             return route_outbound.of_service(
                 service, port, domains, routes, attempts=scope.attempts
@@ -217,7 +225,7 @@ class Outbound:
 
         return self._memo.get(
             ("virtual-host", self._key, service.hostname, port.number, scope.sampling),
-            (service, own, mesh, *rules, *dependencies),
+            (service, own, mesh, *rules, *dependencies, *aliases),
             make,
         )
 
