@@ -1,0 +1,70 @@
+"""`Mesh`: a `Cluster` with what a learner does to it. Everything here is thin; what it does is in the rooms below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from meshcourse import versions
+from meshcourse.cluster import components, tools
+from meshcourse.course.living import Living
+from meshcourse.kubectl import front
+from meshcourse.observe import journey, send
+from meshcourse.observe import traffic as generator
+from meshcourse.observe.result import Result
+from meshcourse.widgets import picture as views
+from meshcourse.widgets import waterfall
+
+
+class Mesh(Living):
+    """A cluster as a learner uses it."""
+
+    def ensure(self, *names: str) -> None:
+        """Bring in ``istio``, ``bookinfo`` … and wait until they answer. What is there already is left alone."""
+        components.ensure(self, *names)
+
+    def remove(self, *names: str) -> None:
+        """Take components away without trace."""
+        components.remove(self, *names)
+
+    def traffic(self, target: str = "/productpage", **what: Any) -> Result:
+        """Send requests on a schedule and count the answers by version and status.
+
+        :param target: ``/productpage`` through the ingress gateway, ``reviews`` for a Service, or a whole URL.
+        :param what: as of `observe.send.plan`: n, seconds, rate, path, headers, host, user, timeout, classified.
+        """
+        return send.traffic(self, target, progress=self.new_progress(), **what)
+
+    def start_traffic(self, target: str = "/productpage", **what: Any) -> generator.Run:
+        """The same in the background: change something meanwhile, then ask for its ``result()``."""
+        return generator.Run(send.plan(self, target, **what))
+
+    def follow(self, target: str = "/productpage", **what: Any) -> views.Picture:
+        """Send one request and show which Envoys it passed, from their own access logs."""
+        return waterfall.draw(journey.follow(self, target, **what))
+
+    def kubectl(
+        self, *args: str, text: str | None = None, on_line: Callable[[str], None] | None = None
+    ) -> tools.Done:
+        """Run kubectl: the real one if it is on PATH, otherwise the course's own."""
+        return front.run(self, args, text=text, on_line=on_line)
+
+    def link(self, target: str = "/productpage") -> views.Link:
+        """The page of a path at the ingress gateway (or of a Service), to click."""
+        return views.Link(send.url_of(self, target))
+
+    def stand_ins(self) -> views.Table:
+        """What is real in this cluster, and what is a stand-in."""
+        rows = [
+            (part.name, "real" if part.real else "stand-in", part.what)
+            for part in self.capabilities.parts
+        ]
+        return views.Table(("part", "here", "what it is"), rows)
+
+    def __repr__(self) -> str:
+        version = self.api.get("/version").get("gitVersion", "?")
+        pods = len(self.objects("pods", "*"))
+        found = f'cluster "{self.name}" ({self.capabilities.provider}) · Kubernetes {version} · {pods} pods'
+        if self.exists("deployment", "istiod", "istio-system"):
+            found += f" · Istio {versions.ISTIO}"
+        return found
