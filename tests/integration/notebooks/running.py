@@ -65,7 +65,7 @@ PROMISES: dict[str, dict[str, list[str]]] = {
             r"'source 500'",
             r"Grafana shows [\d.]+, Prometheus says",
         ],
-        "05-tracing-jaeger": [r"9 spans", r"of 5000: ", r"300 traces of 300 requests"],
+        "05-tracing-jaeger": [r"\b[79] spans", r"of 5000: ", r"300 traces of 300 requests"],
         "06-kiali": [
             r"productpage v1 → reviews v1: .* mTLS, healthy",
             r"red after",

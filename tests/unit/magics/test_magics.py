@@ -9,6 +9,7 @@ import pytest
 
 from meshcourse import course
 from meshcourse.cluster import progress
+from meshcourse.course import opening
 from meshcourse.errors import MeshcourseError
 from meshcourse.magics import commands
 from tests.unit.cluster.conftest import FakeProvider, api
@@ -28,7 +29,7 @@ def mesh(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         "import sys; print('istioctl', *sys.argv[1:]); sys.exit(len(sys.argv) - 2)",
     )
     found = course.Mesh(provider, progress.silent)
-    monkeypatch.setattr(course, "_current", found)
+    monkeypatch.setattr(opening, "_current", found)
     monkeypatch.setenv("MESHCOURSE_KUBECTL", "own")
     yield found
     found.close()
@@ -92,7 +93,7 @@ def test_istioctl_runs_as_a_program(mesh: course.Mesh, capsys: pytest.CaptureFix
 
 
 def test_without_a_mesh_the_remedy_is_the_setup_cell(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(course, "_current", None)
+    monkeypatch.setattr(opening, "_current", None)
     with pytest.raises(MeshcourseError, match="no mesh is open") as error:
         commands.kubectl("get pods")
     assert "course.open()" in error.value.remedy
