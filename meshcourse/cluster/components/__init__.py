@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from meshcourse.cluster.cluster import Cluster
-from meshcourse.cluster.components import addons, bookinfo, istio
+from meshcourse.cluster.components import addons, istio
+from meshcourse.cluster.components.bookinfo import BOOKINFO
+from meshcourse.cluster.components.boutique import BOUTIQUE
 from meshcourse.cluster.errors import ClusterError
 from meshcourse.cluster.progress import Progress
 
@@ -33,7 +35,8 @@ class Component:
 
 REGISTRY: dict[str, Component] = {
     "istio": Component((), istio.start, istio.remove),
-    "bookinfo": Component(("istio",), bookinfo.start, bookinfo.remove),
+    "bookinfo": Component(("istio",), BOOKINFO.start, BOOKINFO.remove),
+    "boutique": Component(("istio",), BOUTIQUE.start, BOUTIQUE.remove),
     "prometheus": Component(("istio",), addons.starter("prometheus"), addons.remover("prometheus")),
     "grafana": Component(("prometheus",), addons.starter("grafana"), addons.remover("grafana")),
     "jaeger": Component(("istio",), addons.starter("jaeger"), addons.remover("jaeger")),
