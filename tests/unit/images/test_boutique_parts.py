@@ -298,6 +298,22 @@ class TestRedis:
         assert await store.get("u") == b"\x0a\x01u"
         store.close()
 
+    async def test_connections_end_and_begin_again(
+        self, port: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(cart, "MAX_AGE", 0.01)
+        store = cart.Redis(f"127.0.0.1:{port}")
+        await store.set("u", b"basket")
+        async with asyncio.timeout(10):
+            while store._streams is not None:
+                await asyncio.sleep(0.005)
+        async with store._lock:  # a question under way keeps its connection
+            store._streams = await outbound.connect("127.0.0.1", port)
+            store._retire(store._streams[1])
+            assert store._streams is not None
+        assert await store.get("u") == b"basket"
+        store.close()
+
     async def test_no_redis(self, unused_tcp_port: int) -> None:
         store = cart.Redis(f"127.0.0.1:{unused_tcp_port}")
         with pytest.raises(cart.StoreError):

@@ -15,6 +15,8 @@ from meshcourse.embedded.images.boutique import messages, resp, rpc
 PORT = 7070
 #: Seconds that redis gets to answer.
 TIMEOUT = 5.0
+#: Seconds that a connection to redis is kept: our proxies count the bytes of a TCP connection when it ends.
+MAX_AGE = 5.0
 
 
 class StoreError(Exception):
@@ -53,7 +55,7 @@ class Memory:
 
 
 class Redis:
-    """A store over one connection, opened again after a failure."""
+    """A store over one connection at a time, opened when there is something to ask."""
 
     def __init__(self, address: str) -> None:
         host, _, port = address.partition(":")
@@ -81,6 +83,7 @@ class Redis:
     async def _once(self, words: tuple[bytes | str, ...]) -> resp.Value:
         if self._streams is None:
             self._streams = await outbound.connect(self._host, self._port)
+            asyncio.get_running_loop().call_later(MAX_AGE, self._retire, self._streams[1])
         reader, writer = self._streams
         writer.write(resp.command(*words))
         await writer.drain()
@@ -88,6 +91,15 @@ class Redis:
         if isinstance(answer, Exception):
             raise StoreError(str(answer)) from answer
         return answer
+
+    def _retire(self, writer: asyncio.StreamWriter) -> None:
+        """Close a connection that has served its time, between two questions."""
+        if self._streams is None or self._streams[1] is not writer:
+            return
+        if self._lock.locked():
+            asyncio.get_running_loop().call_later(0.05, self._retire, writer)
+        else:
+            self.close()
 
     async def get(self, user: str) -> bytes | None:
         """As `Store.get`."""
