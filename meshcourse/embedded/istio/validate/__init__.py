@@ -8,7 +8,7 @@ checks that the CRD already makes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from meshcourse.embedded.istio.validate import (
@@ -22,6 +22,7 @@ from meshcourse.embedded.istio.validate import (
     service_entry,
     sidecar,
     telemetry,
+    unsupported,
     virtual_service,
     workload,
 )
@@ -72,8 +73,15 @@ class Result:
 
 
 def check(obj: Object) -> Result:
-    """What is wrong with an Istio object, whatever its version; objects of other groups pass."""
+    """What is wrong with an object of Istio or the Gateway API, whatever its version; others pass."""
     found = item.read(obj)
+    result = _judged(found)
+    ineffective = [str(one) for one in unsupported.warnings(found)]
+    return replace(result, warnings=[*result.warnings, *ineffective])
+
+
+def _judged(found: Item) -> Result:
+    """What pilot's own checks say; the Gateway API leaves that to its CRDs."""
     checked = _CHECKS.get(found.kind)
     if checked is None or not found.group.endswith(".istio.io"):
         return Result()

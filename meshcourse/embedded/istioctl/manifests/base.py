@@ -7,7 +7,14 @@ from meshcourse.embedded.istioctl.manifests import common
 from meshcourse.embedded.istioctl.manifests.profiles import Spec
 from meshcourse.embedded.kube.objects import Object
 
-_GROUPS = ["security.istio.io", "networking.istio.io", "telemetry.istio.io", "extensions.istio.io"]
+_GROUPS = [
+    "security.istio.io",
+    "networking.istio.io",
+    "telemetry.istio.io",
+    "extensions.istio.io",
+    # Not on real Istio: for the warnings about fields that have no effect here.
+    "gateway.networking.k8s.io",
+]
 
 
 def objects(spec: Spec) -> list[Object]:
