@@ -17,12 +17,15 @@ from meshcourse.embedded.client.events import Recorder
 from meshcourse.embedded.client.protocol import Client
 from meshcourse.embedded.istiod import (
     debug,
+    gateways,
     https,
+    keysets,
     metrics,
     push,
     rejections,
     rootcert,
     settings,
+    statuses,
     webhooks,
 )
 from meshcourse.embedded.istiod.bundles import Bundles
@@ -49,8 +52,12 @@ class Istiod:
         self._recorder = Recorder(client, "istiod")
         self._rejections = rejections.Rejections(self._recorder, self._world)
         self._ads = server.AdsServer(self._on_change, self._on_nack)
+        self._keys = keysets.KeySets(self._debouncer.trigger)
         self._pusher = push.Pusher(
-            self._world, self._debouncer, lambda: list(self._ads.connections.values())
+            self._world,
+            self._debouncer,
+            lambda: list(self._ads.connections.values()),
+            self._keys,
         )
         self._bundles: Bundles | None = None
         self._injection: tuple[object, values.Values] | None = None
@@ -76,6 +83,8 @@ class Istiod:
         )
         stack.push_async_callback(self._world.stop)
         metrics.ROOT_EXPIRY.set(root.expires.timestamp())
+        stack.push_async_callback(self._keys.stop)
+        self._report(stack)
         await self._pusher.push(time.monotonic())
         serving = credentials.ServingCertificate(root, self._settings.names)
         front = https.HttpsServer(
@@ -94,6 +103,15 @@ class Istiod:
         for one in work:
             task = asyncio.create_task(one)
             stack.push_async_callback(_cancel, task)
+
+    def _report(self, stack: contextlib.AsyncExitStack) -> None:
+        """What follows from snapshots for the API's objects: statuses, and gateways to be run."""
+        reports = statuses.Statuses(self._client, self._world)
+        deployments = gateways.ManagedGateways(self._client, self._world, self._values)
+        for one in (reports, deployments):
+            one.start()
+            stack.push_async_callback(one.stop)
+        self._pusher.observers += [reports.update, deployments.update]
 
     async def _distribute(self, root: str, stack: contextlib.AsyncExitStack) -> None:
         """Tell the cluster of our root: namespaces and webhook configurations."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from meshcourse.embedded.istio import ingest, model, translate
 from meshcourse.embedded.istiod import metrics
 from meshcourse.embedded.istiod.debounce import Debouncer
+from meshcourse.embedded.istiod.keysets import KeySets
 from meshcourse.embedded.istiod.world import World
 from meshcourse.embedded.istiod.xds import encode
 from meshcourse.embedded.istiod.xds.connection import Connection
@@ -18,6 +19,11 @@ from meshcourse.embedded.kube import objects, refs
 
 log = logging.getLogger("ads")
 
+#: Called with the snapshot whenever one was made, new or not.
+Observer = Callable[[model.Snapshot], None]
+
+#: As on real Istio, policy with new key sets waits for them, though here not longer than this (seconds).
+_KEY_PATIENCE = 1.0
 #: Let the streams have a turn after so many seconds of translating.
 _SLICE = 0.01
 
@@ -26,6 +32,7 @@ class Pusher:
     """Keeps the snapshot, and gives each connection its target.
 
     :param connections: the streams of this moment.
+    :param keys: the key sets that policies of the snapshot ask for.
     """
 
     def __init__(
@@ -33,13 +40,16 @@ class Pusher:
         world: World,
         debouncer: Debouncer,
         connections: Callable[[], list[Connection]],
+        keys: KeySets | None = None,
     ) -> None:
         self.snapshot: model.Snapshot | None = None
         self.version = ""
         self.resources: dict[str, model.Resources] = {}
         self._world = world
         self._debouncer = debouncer
+        self.observers: list[Observer] = []
         self._connections = connections
+        self._keys = keys or KeySets(debouncer.trigger)
         self._translator = translate.Translator()
         self._cache = encode.ResourceCache()
         self._numbers = itertools.count(1)
@@ -59,7 +69,7 @@ class Pusher:
 
         :param born: when the first change of it was seen.
         """
-        if not self._take_snapshot():
+        if not await self._take_snapshot():
             return
         began = time.monotonic()
         for connection in self._connections():
@@ -88,15 +98,21 @@ class Pusher:
     def forget(self, connection: Connection) -> None:
         self.resources.pop(connection.id, None)
 
-    def _take_snapshot(self) -> bool:
+    async def _take_snapshot(self) -> bool:
         """Whether the mesh is another than before."""
         began, before = time.monotonic(), self.snapshot
-        self.snapshot = ingest.snapshot(self._world.objects(), before)
+        fresh = ingest.snapshot(self._world.objects(), before, keys=self._keys.known)
+        if self._keys.want(ingest.key_uris(fresh)):
+            await self._keys.tried(_KEY_PATIENCE)
+            fresh = ingest.snapshot(self._world.objects(), fresh, keys=self._keys.known)
         metrics.PUSH_TIME.observe(time.monotonic() - began)
-        if self.snapshot is before:
+        for observer in self.observers:
+            observer(fresh)
+        if fresh is before:
             return False
+        self.snapshot = fresh
         self._cache.age()
         self.version = f"{objects.now()}/{next(self._numbers)}"
-        metrics.SERVICES.set(len(self.snapshot.services))
-        metrics.VIRTUAL_SERVICES.set(len(self.snapshot.of_kind(refs.VIRTUALSERVICES)))
+        metrics.SERVICES.set(len(fresh.services))
+        metrics.VIRTUAL_SERVICES.set(len(fresh.of_kind(refs.VIRTUALSERVICES)))
         return True

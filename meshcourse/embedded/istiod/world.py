@@ -17,6 +17,9 @@ from meshcourse.embedded.kube.status import ApiError
 
 log = logging.getLogger("kube")
 
+#: Told of every event of a kind that configuration is made from: kind, type, object, what it was before.
+OnEvent = Callable[[Resource, str, Object, Object | None], None]
+
 
 class World:
     """The cluster as istiod sees it.
@@ -30,6 +33,8 @@ class World:
         self._waiting = {resource for resource in ingest.KINDS if _custom(resource)}
         self._served = [resource for resource in ingest.KINDS if not _custom(resource)]
         self._tasks: set[asyncio.Task[None]] = set()
+        #: Told of all events, status reports among them, from when they are added.
+        self.listeners: list[OnEvent] = []
 
     async def start(self) -> None:
         """Return when everything that the server has now is known."""
@@ -66,7 +71,13 @@ class World:
             self._served.append(resource)
         informer.add_handler(lambda type_, obj, old: self._on_event(resource, type_, obj, old))
 
+    def serves(self, resource: Resource) -> bool:
+        """Whether the server has this kind (as far as we know)."""
+        return resource in self._served
+
     def _on_event(self, resource: Resource, type_: str, obj: Object, old: Object | None) -> None:
+        for listener in self.listeners:
+            listener(resource, type_, obj, old)
         if old is not None and type_ == "MODIFIED" and not _matters(resource, obj, old):
             return
         metrics.INBOUND.inc(type=resource.plural)

@@ -14,6 +14,8 @@ from typing import Any, Final
 from meshcourse.embedded.istio.build import proto, route_match
 from meshcourse.embedded.istio.model import Config, Json
 
+#: Where an issuer says where its keys are (OpenID Connect Discovery).
+DISCOVERY: Final = "/.well-known/openid-configuration"
 MESSAGE: Final = "extensions.filters.http.jwt_authn.v3.JwtAuthentication"
 _SPACE_DELIMITED: Final = ("permission", "scope")
 #: A key whose private half was thrown away, so that every token is refused (Envoy wants one key).
@@ -87,8 +89,13 @@ def _provider(rule: Mapping[str, Any], keys: Mapping[str, str], *, reroute: bool
 
 
 def key_uri(rule: Mapping[str, Any]) -> str:
-    """Where the issuer publishes its keys; "" if the rule brings them along."""
-    return "" if rule.get("jwks") else str(rule.get("jwksUri") or rule.get("jwks_uri") or "")
+    """Where the issuer publishes its keys, or what says so; "" if the rule brings them along."""
+    if rule.get("jwks"):
+        return ""
+    if uri := rule.get("jwksUri") or rule.get("jwks_uri"):
+        return str(uri)
+    issuer = str(rule.get("issuer") or "").removesuffix("/")
+    return issuer + DISCOVERY if issuer.startswith(("http://", "https://")) else ""
 
 
 def usable(text: str) -> bool:

@@ -60,6 +60,9 @@ class Pilot:
             common.rule("discovery.k8s.io", "endpointslices", _READ),
             common.rule("networking.k8s.io", "ingresses,ingressclasses", _READ),
             common.rule("networking.k8s.io", "ingresses/status", "*"),
+            # The gateways that the Gateway API asks for (a role of its own in Istio's chart).
+            common.rule("apps", "deployments", f"{_READ},update,patch,create,delete"),
+            common.rule("core", "services,serviceaccounts", f"{_READ},update,patch,create,delete"),
             common.rule("authentication.k8s.io", "tokenreviews", "create"),
             common.rule("authorization.k8s.io", "subjectaccessreviews", "create"),
         ]
