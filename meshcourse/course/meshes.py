@@ -9,7 +9,8 @@ from meshcourse import versions
 from meshcourse.cluster import components, tools
 from meshcourse.course.living import Living
 from meshcourse.kubectl import front
-from meshcourse.observe import journey, send
+from meshcourse.lab import proxies
+from meshcourse.observe import envoy, journey, send
 from meshcourse.observe import traffic as generator
 from meshcourse.observe.result import Result
 from meshcourse.widgets import picture as views
@@ -48,6 +49,14 @@ class Mesh(Living):
     ) -> tools.Done:
         """Run kubectl: the real one if it is on PATH, otherwise the course's own."""
         return front.run(self, args, text=text, on_line=on_line)
+
+    def routes(self, pod: str, host: str, namespace: str = "") -> envoy.Routes:
+        """The routes that the Envoy of a pod (``deploy/productpage-v1``) has for a host, in the order it tries them."""
+        return proxies.routes(self, pod, host, namespace)
+
+    def counters(self, pod: str, pattern: str, namespace: str = "") -> envoy.Counters:
+        """What the Envoy of a pod has counted; `pattern` is a regular expression for the names."""
+        return proxies.counters(self, pod, pattern, namespace)
 
     def link(self, target: str = "/productpage") -> views.Link:
         """The page of a path at the ingress gateway (or of a Service), to click."""

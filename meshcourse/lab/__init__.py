@@ -12,6 +12,7 @@ from __future__ import annotations
 from meshcourse.cluster.cluster import Cluster
 from meshcourse.kubectl.front import run as kubectl
 from meshcourse.lab.checks import Finding, check
+from meshcourse.lab.proxies import counters, routes
 from meshcourse.observe.addons import jaeger, kiali, prometheus
 from meshcourse.observe.logs import read as access_log
 from meshcourse.observe.send import traffic
@@ -22,10 +23,12 @@ __all__ = [
     "Finding",
     "access_log",
     "check",
+    "counters",
     "jaeger",
     "kiali",
     "kubectl",
     "prometheus",
+    "routes",
     "traces_of",
     "traffic",
 ]

@@ -105,6 +105,12 @@ class Result:
         versions = self.versions
         return stats.wilson(versions.get(label, 0), sum(versions.values()), confidence)
 
+    def slower(self, seconds: float, confidence: float = 0.95) -> stats.Interval:
+        """The share of requests that took longer, with its Wilson interval."""
+        return stats.wilson(
+            sum(item.latency > seconds for item in self.samples), self.n, confidence
+        )
+
     def consistent_with(
         self, expected: Mapping[str, float], confidence: float = 0.99
     ) -> stats.Verdict:
