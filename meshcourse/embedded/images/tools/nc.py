@@ -1,6 +1,7 @@
 """nc: standard input to a TCP port and back, through the pod's proxy (this machine's own nc would go around it).
 
-``nc [-v] [-z] [-w SECONDS] HOST PORT``. At the end of input the connection is half-closed, as busybox has it.
+``nc [-v] [-z] [-w SECONDS] HOST PORT``. At the end of input the connection is half-closed, as busybox has it, but not
+before the peer has had a moment to answer: a proxy that CONNECT goes through takes a half-closed client for a gone one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,28 @@ import threading
 from meshcourse.embedded.images import outbound
 
 USAGE = "usage: nc [-v] [-z] [-w SECONDS] HOST PORT"
+#: Seconds without another byte after which an answer counts as whole.
+QUIET = 0.2
+#: Seconds that a first byte may take.
+PATIENCE = 3.0
+
+
+class Hearing:
+    """When the peer was last heard."""
+
+    def __init__(self) -> None:
+        self._at: float | None = None
+
+    def heard(self) -> None:
+        """Bytes have come."""
+        self._at = asyncio.get_running_loop().time()
+
+    async def answered(self) -> None:
+        """Until an answer came and ended, or none did."""
+        loop = asyncio.get_running_loop()
+        latest = loop.time() + PATIENCE
+        while loop.time() < (latest if self._at is None else self._at + QUIET):
+            await asyncio.sleep(QUIET / 4)
 
 
 def arguments(argv: list[str]) -> tuple[set[str], float | None, str, int]:
@@ -47,9 +70,10 @@ async def talk(flags: set[str], wait: float | None, host: str, port: int) -> int
     if "v" in flags:
         print(f"Connection to {host} {port} port [tcp/*] succeeded!", file=sys.stderr)
     if "z" not in flags:
-        sending = asyncio.create_task(_send(writer))
+        hearing = Hearing()
+        sending = asyncio.create_task(_send(writer, hearing))
         try:
-            await _receive(reader, wait)
+            await _receive(reader, wait, hearing)
         finally:
             sending.cancel()
             with contextlib.suppress(asyncio.CancelledError, ConnectionError):
@@ -58,14 +82,15 @@ async def talk(flags: set[str], wait: float | None, host: str, port: int) -> int
     return 0
 
 
-async def _receive(reader: asyncio.StreamReader, wait: float | None) -> None:
+async def _receive(reader: asyncio.StreamReader, wait: float | None, hearing: Hearing) -> None:
     with contextlib.suppress(TimeoutError, ConnectionError):
         while data := await asyncio.wait_for(reader.read(65536), wait):
+            hearing.heard()
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
 
 
-async def _send(writer: asyncio.StreamWriter) -> None:
+async def _send(writer: asyncio.StreamWriter, hearing: Hearing) -> None:
     pieces: asyncio.Queue[bytes] = asyncio.Queue()
     loop = asyncio.get_running_loop()
 
@@ -80,6 +105,7 @@ async def _send(writer: asyncio.StreamWriter) -> None:
     while data := await pieces.get():
         writer.write(data)
         await writer.drain()
+    await hearing.answered()
     writer.write_eof()
 
 
