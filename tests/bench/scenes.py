@@ -14,5 +14,6 @@ ALL: dict[str, Callable[[], Figures]] = {
     "loss": changing.loss,
     "recovery": starting.recovery,
     "traffic": changing.traffic,
+    "boutique": starting.boutique,
     "scale": scale.scale,
 }
