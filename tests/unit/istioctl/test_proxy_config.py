@@ -204,6 +204,26 @@ def test_routes() -> None:
     assert [one["name"] for one in routes.select(ROUTES, options(name="80"))] == ["80"]
 
 
+def test_the_one_outbound_configuration_is_shown_by_ports() -> None:
+    hosts = [
+        {"name": f"{name}.default.svc.cluster.local:{port}", "domains": [f"{name}:{port}"]}
+        for name, port in (("a", 9080), ("b", 80), ("c", 9080))
+    ]
+    found: list[Json] = [{"name": "outbound", "virtual_hosts": [*hosts, {"name": "block_all"}]}]
+    rows = routes.rows(routes.select(found, options()), verbose=True)
+    assert [row[0] for row in rows] == ["80", "9080", "9080", "outbound"]
+    assert rows[0] == ["80", "b.default.svc.cluster.local:80", "b:80", "/*", "404"]
+    assert [row[:2] for row in routes.rows(found, verbose=False)] == [
+        ["80", "1"],
+        ["9080", "2"],
+        ["outbound", "1"],
+    ]
+    (at_port,) = routes.select(found, options(name="9080"))
+    assert [host["name"][0] for host in at_port["virtual_hosts"]] == ["a", "c"]
+    assert routes.select(found, options(name="81")) == []
+    assert routes.domains(["a:80", "a.default:80"]) == "a, a.default"
+
+
 @pytest.mark.parametrize(
     ("match", "wanted"),
     [

@@ -1,8 +1,13 @@
-"""Routes: which request goes to which cluster."""
+"""Routes: which request goes to which cluster.
+
+On Istio each port has an outbound route configuration of its own, named like the port. Here all of them are one,
+``outbound``; tables and ``--name 9080`` show its virtual hosts under their port, JSON shows it as it is.
+"""
 
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +17,8 @@ Json = dict[str, Any]
 HEADER = ["NAME", "VHOST NAME", "DOMAINS", "MATCH", "VIRTUAL SERVICE"]
 SHORT_HEADER = ["NAME", "VIRTUAL HOSTS"]
 _SHOWN_DOMAINS = 2
+#: The embedded cluster's one outbound configuration.
+_OUTBOUND = "outbound"
 
 
 def add_filters(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +27,23 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
 
 def select(found: list[Json], options: argparse.Namespace) -> list[Json]:
     chosen = [one for one in found if options.name in ("", one.get("name", ""))]
+    if options.name.isdigit():
+        chosen += [part for one in found for part in _at_port(one, options.name)]
     return sorted(chosen, key=_sort_key)
+
+
+def _at_port(configuration: Json, port: str) -> Iterator[Json]:
+    """What of the one outbound configuration is for a port."""
+    hosts = configuration.get("virtual_hosts") or ()
+    kept = [host for host in hosts if _port(configuration, host) == port]
+    if kept:
+        yield {**configuration, "virtual_hosts": kept}
+
+
+def _port(configuration: Json, host: Json) -> str:
+    """The port of a virtual host of the outbound configuration; "" of all others."""
+    port = str(host.get("name", "")).rpartition(":")[2]
+    return port if _name(configuration) == _OUTBOUND and port.isdigit() else ""
 
 
 def _sort_key(route: Json) -> tuple[int, int, str]:
@@ -29,9 +52,17 @@ def _sort_key(route: Json) -> tuple[int, int, str]:
 
 
 def rows(found: list[Json], *, verbose: bool) -> list[list[str]]:
-    if not verbose:
-        return [[_name(one), str(len(one.get("virtual_hosts") or ()))] for one in found]
-    return [row for one in found for row in _hosts(one)]
+    if verbose:
+        return sorted((row for one in found for row in _hosts(one)), key=_row_key)
+    counts: Counter[str] = Counter({_name(one): 0 for one in found if _name(one) != _OUTBOUND})
+    counts.update(
+        _port(one, host) or _name(one) for one in found for host in one.get("virtual_hosts") or ()
+    )
+    return sorted(([name, str(count)] for name, count in counts.items()), key=_row_key)
+
+
+def _row_key(row: list[str]) -> tuple[int, int, str]:
+    return _sort_key({"name": row[0]})
 
 
 def _name(route: Json) -> str:
@@ -41,7 +72,7 @@ def _name(route: Json) -> str:
 def _hosts(configuration: Json) -> Iterator[list[str]]:
     for host in configuration.get("virtual_hosts") or ():
         where = [
-            _name(configuration),
+            _port(configuration, host) or _name(configuration),
             str(host.get("name", "")),
             domains(host.get("domains") or []),
         ]
@@ -63,6 +94,7 @@ def domains(found: list[str]) -> str:
     if len(found) <= 1:
         return "".join(found)
     names = [one for one in found if ":" not in one]
+    names = names or [one.rpartition(":")[0] for one in found]
     short = [one for one in names if not _longer_form(one, names)]
     shown = ", ".join(short[:_SHOWN_DOMAINS])
     rest = len(short) - _SHOWN_DOMAINS
