@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 from meshcourse.cluster.cluster import Cluster
 from meshcourse.errors import MeshcourseError
 from meshcourse.kubectl import front
 from meshcourse.observe import envoy
+
+#: Seconds that a rule may need to arrive.
+PATIENCE = 15.0
 
 
 def counters(cluster: Cluster, pod: str, pattern: str, namespace: str = "") -> envoy.Counters:
@@ -16,9 +21,19 @@ def counters(cluster: Cluster, pod: str, pattern: str, namespace: str = "") -> e
     return envoy.counters(ask(cluster, pod, namespace), pattern)
 
 
-def routes(cluster: Cluster, pod: str, host: str, namespace: str = "") -> envoy.Routes:
-    """The routes that a pod's Envoy has for requests to a host, in the order in which it tries them."""
-    return envoy.routes(ask(cluster, pod, namespace), host)
+def routes(
+    cluster: Cluster, pod: str, host: str, namespace: str = "", *, expect: str = ""
+) -> envoy.Routes:
+    """The routes that a pod's Envoy has for requests to a host, in the order in which it tries them.
+
+    :param expect: wait some seconds until this text is among them (a rule needs a moment to arrive).
+    """
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        found = envoy.routes(ask(cluster, pod, namespace), host)
+        if expect in repr(found) or time.monotonic() > deadline:
+            return found
+        time.sleep(0.1)
 
 
 def ask(cluster: Cluster, pod: str, namespace: str = "") -> envoy.Ask:
