@@ -50,9 +50,12 @@ class Mesh(Living):
         """Run kubectl: the real one if it is on PATH, otherwise the course's own."""
         return front.run(self, args, text=text, on_line=on_line)
 
-    def routes(self, pod: str, host: str, namespace: str = "") -> envoy.Routes:
-        """The routes that the Envoy of a pod (``deploy/productpage-v1``) has for a host, in the order it tries them."""
-        return proxies.routes(self, pod, host, namespace)
+    def routes(self, pod: str, host: str, namespace: str = "", *, expect: str = "") -> envoy.Routes:
+        """The routes that the Envoy of a pod (``deploy/productpage-v1``) has for a host, in the order it tries them.
+
+        :param expect: wait some seconds until this text is among them.
+        """
+        return proxies.routes(self, pod, host, namespace, expect=expect)
 
     def counters(self, pod: str, pattern: str, namespace: str = "") -> envoy.Counters:
         """What the Envoy of a pod has counted; `pattern` is a regular expression for the names."""
