@@ -174,16 +174,18 @@ class Prometheus:
     def settled(self, query: str, *, seconds: float = 90.0) -> Vector:
         """The answer, when it has not changed for two scrapes and the second in which Envoys pass numbers on.
 
+        A Prometheus that has just come up knows of no target for some seconds: it does not count as quiet.
+
         :raises AddonError: if it still changes after `seconds`.
         """
         quiet = 2 * self.scrape_interval() + 1.5
         started = changed = time.monotonic()
-        found = self.query(query)
-        while time.monotonic() - changed < quiet:
+        found, targets = self.query(query), self.query("count(up == 1)").value
+        while not targets or time.monotonic() - changed < quiet:
             time.sleep(0.2)
-            now = self.query(query)
-            if now.samples != found.samples:
-                found, changed = now, time.monotonic()
+            now, up = self.query(query), self.query("count(up == 1)").value
+            if now.samples != found.samples or up != targets:
+                found, targets, changed = now, up, time.monotonic()
             if time.monotonic() - started > seconds:
                 raise AddonError(
                     f"{query} still changes after {seconds:.0f} s",
