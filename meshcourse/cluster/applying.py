@@ -17,12 +17,17 @@ from meshcourse.cluster.rest import APPLY_PATCH, Rest
 from meshcourse.errors import MeshcourseError
 
 Outcome = Literal["created", "configured", "unchanged", "deleted", "absent", "error"]
+#: The outcome, and the server's warnings.
+Act = tuple[Outcome, list[str]]
 FIELD_MANAGER = "meshcourse"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What became of one object: its kind and name as kubectl prints them, the outcome, and why if it failed."""
+    """What became of one object: its kind and name as kubectl prints them, the outcome, and why if it failed.
+
+    :param warnings: what the server had to say all the same.
+    """
 
     kind: str
     name: str
@@ -30,10 +35,12 @@ class Row:
     outcome: Outcome
     message: str = ""
     remedy: str = ""
+    warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if self.outcome != "error":
-            return f"{self.kind}/{self.name} {self.outcome}"
+            said = "".join(f"\n  Warning: {text}" for text in self.warnings)
+            return f"{self.kind}/{self.name} {self.outcome}{said}"
         tail = f"\n  → {self.remedy}" if self.remedy else ""
         return f"{self.kind}/{self.name} error: {self.message}{tail}"
 
@@ -107,9 +114,7 @@ class Applier:
         specs = (item["spec"] for item in self._rest.get(path).get("items", []))
         return any(spec["group"] == group and spec["names"]["kind"] == kind for spec in specs)
 
-    def _row(
-        self, obj: Object, namespace: str, act: Callable[[kinds.Kind, Object], Outcome]
-    ) -> Row:
+    def _row(self, obj: Object, namespace: str, act: Callable[[kinds.Kind, Object], Act]) -> Row:
         name = manifests.name_of(obj)
         printed = str(obj["kind"]).lower()
         try:
@@ -117,30 +122,39 @@ class Applier:
             printed = kind.printed
             placed = manifests.in_namespace(obj, namespace) if kind.namespaced else obj
             where = manifests.namespace_of(placed)
-            return Row(printed, name, where, act(kind, placed))
+            outcome, warnings = act(kind, placed)
+            return Row(printed, name, where, outcome, warnings=tuple(warnings))
         except MeshcourseError as error:
             return Row(printed, name, namespace, "error", error.message, error.remedy)
 
-    def _apply(self, kind: kinds.Kind, obj: Object) -> Outcome:
+    def _apply(self, kind: kinds.Kind, obj: Object) -> Act:
         path = kind.path(manifests.namespace_of(obj), manifests.name_of(obj))
         before = self._version(path)
         query = {"fieldManager": FIELD_MANAGER, "force": "true", "fieldValidation": "Strict"}
+        said: list[str] = []
         after = self._rest.request(
-            "PATCH", path, query=query, body=obj, content_type=APPLY_PATCH, timeout=60
+            "PATCH",
+            path,
+            query=query,
+            body=obj,
+            content_type=APPLY_PATCH,
+            timeout=60,
+            warnings=said,
         )
         if before is None:
-            return "created"
-        return "unchanged" if after["metadata"]["resourceVersion"] == before else "configured"
+            return "created", said
+        same = after["metadata"]["resourceVersion"] == before
+        return "unchanged" if same else "configured", said
 
-    def _delete(self, kind: kinds.Kind, obj: Object) -> Outcome:
+    def _delete(self, kind: kinds.Kind, obj: Object) -> Act:
         path = kind.path(manifests.namespace_of(obj), manifests.name_of(obj))
         try:
             self._rest.request("DELETE", path, query={"propagationPolicy": "Background"})
         except errors.ApiError as error:
             if error.code != 404:
                 raise
-            return "absent"
-        return "deleted"
+            return "absent", []
+        return "deleted", []
 
     def _version(self, path: str) -> str | None:
         try:

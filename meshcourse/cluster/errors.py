@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from meshcourse.cluster import outdated
 from meshcourse.errors import MeshcourseError
 
 
@@ -42,6 +43,8 @@ def from_response(code: int, body: Any) -> ApiError:
 
 def remedy_for(code: int, reason: str, message: str) -> str:
     """What a learner can do about a refusal; "" if the message says it all."""
+    if replaced := outdated.replacements(message):
+        return " ".join(replaced)
     for needle, remedy in _BY_MESSAGE:
         if needle in message:
             return remedy

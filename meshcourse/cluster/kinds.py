@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from meshcourse.cluster import outdated
 from meshcourse.cluster.errors import ClusterError
 from meshcourse.cluster.rest import Rest
 
@@ -82,9 +83,11 @@ class Kinds:
         for found in self.all:
             if found.kind == kind and found.api_version == api_version:
                 return found
+        message = f'no matches for kind "{kind}" in version "{api_version}"'
         raise UnknownKindError(
-            f'no matches for kind "{kind}" in version "{api_version}"',
-            remedy="Check `apiVersion` and `kind`; Istio's kinds exist once Istio is installed.",
+            message,
+            remedy=" ".join(outdated.replacements(message))
+            or "Check `apiVersion` and `kind`; Istio's kinds exist once Istio is installed.",
         )
 
     def by_name(self, text: str) -> Kind:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import ssl
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -26,6 +27,8 @@ STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 #: Asks for a Table, the server's own rendering of ``kubectl get``; anything else comes back as it is.
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
+
+_WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
 
 Query = Mapping[str, Any]
 
@@ -52,14 +55,18 @@ class Rest:
         content_type: str = JSON,
         accept: str = JSON,
         timeout: float = 30.0,
+        warnings: list[str] | None = None,
     ) -> Any:
         """The decoded JSON of a response (text if it is not JSON).
 
+        :param warnings: what the server warns about is added here.
         :raises ApiError: if the server refuses.
         :raises ClusterError: if it cannot be reached or does not answer within `timeout` seconds.
         """
         with self._open(method, path, query, body, content_type, accept, timeout) as response:
             data = response.read()
+            if warnings is not None:
+                warnings += _warnings(response.headers.getlist("Warning"))
             if JSON in response.headers.get("Content-Type", ""):
                 return json.loads(data)
             return data.decode(errors="replace")
@@ -250,6 +257,12 @@ def _decoded(data: bytes) -> Any:
         return json.loads(data)
     except ValueError:
         return data.decode(errors="replace")
+
+
+def _warnings(headers: Iterable[str]) -> list[str]:
+    """The texts of ``Warning: 299 - "text"`` (RFC 9111's grammar, as Kubernetes uses it)."""
+    found = [match for header in headers for match in _WARNING.findall(header)]
+    return [re.sub(r"\\(.)", r"\1", text) for text in found]
 
 
 def _root(error: BaseException) -> str:

@@ -6,7 +6,7 @@ import shlex
 from typing import Any
 
 from meshcourse import course
-from meshcourse.cluster import tools
+from meshcourse.cluster import outdated, tools
 from meshcourse.cluster.errors import ClusterError
 
 ALLOW = "--allow-error"
@@ -27,6 +27,8 @@ def kubectl(line: str, cell: str | None = None) -> None:
     """``%kubectl get pods``; as ``%%kubectl apply -f -`` the cell is its standard input."""
     words, allowed = _words(line)
     shown = course.mesh().kubectl(*words, text=cell, on_line=print)
+    for line in outdated.replacements(shown.output) if shown.code else ():
+        print(f"  → {line}")
     _judge(shown, words, allowed)
 
 

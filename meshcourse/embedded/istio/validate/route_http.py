@@ -166,6 +166,9 @@ def _fault(fault: Spec | None) -> Findings:
         yield from _abort(abort)
     if delay is not None:
         yield from names.percentage(delay.get("percentage"))
+        if delay.get("percent") is not None:
+            # Istio takes the old spelling without a word, and refuses it for aborts.
+            yield Warn('using deprecated setting "percent", use "percentage" instead')
         yield from names.duration(delay.get("fixedDelay"))
         if delay.get("exponentialDelay") is not None:
             yield from names.duration(delay["exponentialDelay"])
