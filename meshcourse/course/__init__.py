@@ -19,11 +19,14 @@ from meshcourse.course.exercises import (
 )
 from meshcourse.course.meshes import Mesh
 from meshcourse.course.opening import NAME_VARIABLE, attach, choose, mesh, open, preflight
+from meshcourse.observe.tokens import Issuer, bearer
 
 __all__ = [
     "NAME_VARIABLE",
+    "Issuer",
     "Mesh",
     "attach",
+    "bearer",
     "begin",
     "check",
     "choose",

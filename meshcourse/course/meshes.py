@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from meshcourse import versions
 from meshcourse.cluster import components, tools
 from meshcourse.course.living import Living
 from meshcourse.kubectl import front
-from meshcourse.lab import proxies
-from meshcourse.observe import envoy, journey, send
+from meshcourse.lab import asking, proxies
+from meshcourse.observe import envoy, identity, journey, send
 from meshcourse.observe import traffic as generator
+from meshcourse.observe.asking import Asked
 from meshcourse.observe.result import Result
+from meshcourse.rollout import moving
+from meshcourse.rollout.split import Split
 from meshcourse.widgets import picture as views
 from meshcourse.widgets import waterfall
 
@@ -40,9 +43,37 @@ class Mesh(Living):
         """The same in the background: change something meanwhile, then ask for its ``result()``."""
         return generator.Run(send.plan(self, target, **what))
 
+    def split(
+        self,
+        weights: Mapping[str, int],
+        host: str = "reviews",
+        target: str = "/productpage",
+        **what: Any,
+    ) -> Split:
+        """Divide the visitors of a Service by weights while they come, and measure until it is known what they get.
+
+        :param weights: percents by version, ``{"v1": 80, "v2": 20}``.
+        :param what: as of `rollout.moving.move`: n, and what `traffic` takes.
+        """
+        shown = self.new_progress()
+        return moving.move(self, dict(weights), host, target, progress=shown, **what)
+
     def follow(self, target: str = "/productpage", **what: Any) -> views.Picture:
         """Send one request and show which Envoys it passed, from their own access logs."""
         return waterfall.draw(journey.follow(self, target, **what))
+
+    def ask(self, caller: str, url: str, **what: Any) -> Asked:
+        """Let a pod with curl send requests, and count what it is answered.
+
+        :param caller: a Deployment: ``curl``, or ``curl.legacy`` in the namespace legacy.
+        :param what: as of `observe.asking.ask`: n, method, headers, options, until, timeout.
+        """
+        return asking.ask(self, caller, url, **what)
+
+    def certificate(self, workload: str) -> identity.Certificate:
+        """The certificate that a workload's Envoy shows, for example of ``deploy/httpbin``."""
+        shown = self.istioctl("proxy-config", "secret", workload, "-o", "json").check()
+        return identity.of_secrets(shown.output)
 
     def kubectl(
         self, *args: str, text: str | None = None, on_line: Callable[[str], None] | None = None

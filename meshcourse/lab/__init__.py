@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from meshcourse.cluster.cluster import Cluster
 from meshcourse.kubectl.front import run as kubectl
+from meshcourse.lab.asking import ask
 from meshcourse.lab.checks import Finding, check
 from meshcourse.lab.proxies import counters, routes
 from meshcourse.observe.addons import jaeger, kiali, prometheus
@@ -22,6 +23,7 @@ __all__ = [
     "Cluster",
     "Finding",
     "access_log",
+    "ask",
     "check",
     "counters",
     "jaeger",
