@@ -6,7 +6,7 @@ Source: grafana.com, "HTTP API": health, search, dashboard, data source, query, 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from importlib import resources
 from typing import Any
 
@@ -36,11 +36,18 @@ class Grafana:
 
     :param prometheus: its base URL.
     :param session: one that knows the proxy of this pod.
+    :param boards: uid → dashboard, asked again for each request.
     """
 
-    def __init__(self, prometheus: str, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self,
+        prometheus: str,
+        session: aiohttp.ClientSession,
+        boards: Callable[[], Mapping[str, Json]] = lambda: dashboards.ALL,
+    ) -> None:
         self._url = prometheus.rstrip("/")
         self._session = session
+        self._boards = boards
 
     def routes(self) -> list[web.RouteDef]:
         """All routes, to be added under any prefix."""
@@ -72,17 +79,17 @@ class Grafana:
                 "uri": f"db/{uid}",
                 "url": f"/d/{uid}/{uid}",
                 "type": "dash-db",
-                "tags": board["tags"],
+                "tags": board.get("tags", []),
                 "isStarred": False,
             }
-            for number, (uid, board) in enumerate(dashboards.ALL.items(), start=1)
+            for number, (uid, board) in enumerate(self._boards().items(), start=1)
             if wanted in board["title"].lower()
         ]
         return _json(found if request.query.get("type", "dash-db") == "dash-db" else [])
 
     async def _dashboard(self, request: web.Request) -> web.Response:
         uid = request.match_info["uid"]
-        board = dashboards.ALL.get(uid)
+        board = self._boards().get(uid)
         if board is None:
             return _json({"message": "Dashboard not found", "status": "not-found"}, 404)
         meta = {

@@ -1,17 +1,20 @@
 """The workload behind the image ``grafana/grafana``.
 
 ``GF_SERVER_SERVE_FROM_SUB_PATH`` with the path of ``GF_SERVER_ROOT_URL`` serves below that path, as in Grafana. The
-data source's URL comes from ``PROMETHEUS_URL`` (default: the Service ``prometheus`` of its own namespace).
+data source's URL comes from ``PROMETHEUS_URL`` (default: the Service ``prometheus`` of its own namespace), the
+dashboards from the files that are mounted (default: the course's own).
 """
 
 from __future__ import annotations
 
 import os
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
 
+from meshcourse.embedded.addons.grafana import dashboards, provisioning
 from meshcourse.embedded.addons.grafana.api import Grafana
 from meshcourse.embedded.images import common
 
@@ -44,9 +47,13 @@ def _prefix() -> str:
     return urlsplit(os.environ.get("GF_SERVER_ROOT_URL", "")).path.rstrip("/")
 
 
+def _boards() -> dict[str, dict[str, Any]]:
+    return provisioning.read(common.mounted(provisioning.FOLDER)) or dashboards.ALL
+
+
 async def _serve() -> None:
     async with aiohttp.ClientSession(trust_env=True) as session:
-        grafana = Grafana(os.environ.get("PROMETHEUS_URL", _PROMETHEUS), session)
+        grafana = Grafana(os.environ.get("PROMETHEUS_URL", _PROMETHEUS), session, _boards)
         runner = web.AppRunner(application(grafana, _prefix()), access_log=None)
         await runner.setup()
         host, port = common.listen(PORT)
