@@ -22,6 +22,8 @@ INBOUND_PASSTHROUGH: Final = "InboundPassthroughCluster"
 #: SDS names of the workload certificate and of the root certificates.
 CERTIFICATE: Final = "default"
 ROOTS: Final = "ROOTCA"
+#: A cluster of every bootstrap, whose endpoints come by EDS: Envoy's Fluentd logger takes no other clusters.
+FLUENTD: Final = "fluentd"
 #: Files (relative to Envoy's working directory) with an xDS DiscoveryResponse holding that secret.
 #: The agent replaces them by rename; Envoy watches them.
 CERTIFICATE_FILE: Final = "./sds/default.json"

@@ -95,6 +95,8 @@ def _with_endpoints(cluster: Json, resources: Resources) -> Json:
 def _inlined(listener: Json, resources: Resources) -> Json:
     result = copy.deepcopy(listener)
     for part in _walk(result):
+        # Envoy's validation mode (not its real one) crashes at its end if statistics scopes are shared.
+        part.pop("sharing_name", None)
         rds = part.pop("rds", None)
         if rds:
             part["route_config"] = resources.routes[rds["route_config_name"]]

@@ -66,7 +66,7 @@ def filters(resources: Resources, listener: str) -> list[list[str]]:
         ("INSERT_FIRST", "", 0),
         ("INSERT_BEFORE", "", 0),
         ("INSERT_AFTER", "subFilter: {name: envoy.filters.http.fault}", -3),
-        ("INSERT_BEFORE", "subFilter: {name: envoy.filters.http.jwt_authn}", 3),
+        ("INSERT_BEFORE", "subFilter: {name: envoy.filters.http.jwt_authn}", 5),
         ("REPLACE", "subFilter: {name: envoy.filters.http.cors}", -2),
     ],
 )

@@ -1,6 +1,8 @@
 """Access loggers: Istio's default formats, and filters that say when a line is written.
 
-Source: istio.io "Envoy Access Logs" and the extension providers of MeshConfig.
+Source: istio.io "Envoy Access Logs" and the extension providers of MeshConfig. One kind of provider is
+our own, because Istio has none for it: ``envoyFluentdAccessLog`` (service, port, tag, logFormat.labels)
+sends records to a collector by Fluentd's forward protocol.
 """
 
 from __future__ import annotations
@@ -51,6 +53,16 @@ DEFAULT_JSON: Final[Json] = {
     "upstream_transport_failure_reason": "%UPSTREAM_TRANSPORT_FAILURE_REASON%",
 }
 
+
+#: Istio's default names and whose line it is, which a file of one pod need not say.
+DEFAULT_RECORD: Final[Json] = {
+    **DEFAULT_JSON,
+    "pod": "%ENVIRONMENT(POD_NAME)%",
+    "namespace": "%ENVIRONMENT(POD_NAMESPACE)%",
+}
+
+#: The kind of extension provider that logs to a Fluentd collector.
+FLUENTD: Final = "envoyFluentdAccessLog"
 
 _STREAMS: Final = {
     "/dev/stdout": ("envoy.access_loggers.stdout", "StdoutAccessLog"),
@@ -129,6 +141,8 @@ def _labels(text: str) -> Json:
 
 def of_provider(kind: str, spec: Mapping[str, Any], mesh: MeshConfig) -> Json | None:
     """The logger of an extension provider; None for kinds that log nowhere here."""
+    if kind == FLUENTD:
+        return _fluentd(spec)
     if kind != "envoyFileAccessLog":
         return None
     path = str(spec.get("path") or "/dev/stdout")
@@ -139,3 +153,18 @@ def of_provider(kind: str, spec: Mapping[str, Any], mesh: MeshConfig) -> Json | 
     if text and not text.endswith("\n"):
         text += "\n"
     return file(path, text, layout.get("labels"), omit_empty=bool(spec.get("omitEmptyValues")))
+
+
+def _fluentd(spec: Mapping[str, Any]) -> Json:
+    """Records to the collector behind the cluster `names.FLUENTD`; it may start later than Envoy."""
+    pause = {"base_interval": "0.25s", "max_interval": "2s"}
+    return proto.named(
+        "envoy.access_loggers.fluentd",
+        "extensions.access_loggers.fluentd.v3.FluentdAccessLogConfig",
+        cluster=names.FLUENTD,
+        tag=str(spec.get("tag") or "envoy"),
+        stat_prefix=names.FLUENTD,
+        buffer_flush_interval="0.25s",
+        record=(spec.get("logFormat") or {}).get("labels") or DEFAULT_RECORD,
+        retry_options={"max_connect_attempts": 1_000_000, "backoff_options": pause},
+    )

@@ -69,6 +69,53 @@ def _strip_peer() -> Json:
     )
 
 
+#: Pods' addresses of whatever cluster: the sidecars' (and gateways') own; applications send from others.
+_PODS: Final = tuple(f"127.{number}.0.0" for number in range(64, 127))
+
+
+def _strip_unless_pod() -> Json:
+    """Removes peer headers of callers that are no Envoy of the mesh.
+
+    In plaintext, Istio believes these headers whoever sends them. Here they count if the connection
+    comes from a pod's address: sidecars bind to it, other programs do not.
+    """
+    ranges = [{"address_prefix": one, "prefix_len": 20} for one in _PODS]
+    matcher = {
+        "matcher_list": {
+            "matchers": [
+                {
+                    "predicate": {
+                        "single_predicate": {
+                            "input": proto.named(
+                                "source-ip",
+                                "extensions.matching.common_inputs.network.v3.DirectSourceIPInput",
+                            ),
+                            "custom_match": proto.named(
+                                "ip",
+                                "extensions.matching.input_matchers.ip.v3.Ip",
+                                cidr_ranges=ranges,
+                                stat_prefix="peers",
+                            ),
+                        }
+                    },
+                    "on_match": {
+                        "action": proto.named(
+                            "skip", "extensions.filters.common.matcher.action.v3.SkipFilter"
+                        )
+                    },
+                }
+            ]
+        }
+    }
+    return proto.named(
+        "istio.peer.check",
+        "extensions.common.matching.v3.ExtensionWithMatcher",
+        xds_matcher=matcher,
+        extension_config=_strip_peer(),
+    )
+
+
+_CHECK: Final[Json] = _strip_unless_pod()
 _REMEMBER: Final[Json] = _remember_peer()
 _STRIP: Final[Json] = _strip_peer()
 _POLICY: Final[list[Json]] = [
@@ -88,10 +135,10 @@ def _router(settings: ProxySettings) -> Json:
 
 
 def inbound(settings: ProxySettings, *, trusted: bool) -> list[Json]:
-    """Filters in front of an application; peer headers count only on the mutual TLS chain
-    (`trusted`).
+    """Filters in front of an application; without mutual TLS (`trusted`) peer headers count only if an
+    Envoy of the mesh sent them.
     """
-    peer = [_REMEMBER, _STRIP] if trusted else [_STRIP]
+    peer = [_REMEMBER, _STRIP] if trusted else [_CHECK, _REMEMBER, _STRIP]
     return [*peer, *_POLICY, _FAULT, _CORS, _router(settings)]
 
 

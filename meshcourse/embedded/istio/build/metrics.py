@@ -15,6 +15,9 @@ from meshcourse.embedded.istio.build import labels, proto
 from meshcourse.embedded.istio.model import Json
 
 STAT_PREFIX: Final = "wasmcustom"
+#: One scope for all loggers of a proxy, so that counters survive a listener that is replaced. The agent's
+#: bootstrap holds it, too (``envoy.type.v3.Scope``).
+SCOPE: Final[Json] = {"prefix": STAT_PREFIX, "sharing_name": "istio"}
 
 _IS_GRPC: Final = (
     "'content-type' in request.headers && "
@@ -97,7 +100,7 @@ def _logger(
     logger = proto.named(
         "envoy.access_loggers.stats",
         "extensions.access_loggers.stats.v3.Config",
-        stat_prefix=STAT_PREFIX,
+        stats_scope=SCOPE,
         counters=counters or None,
         histograms=histograms or None,
     )

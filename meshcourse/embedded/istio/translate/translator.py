@@ -8,7 +8,14 @@ from meshcourse.embedded.istio import inbound, model, patches, proxy_settings, t
 from meshcourse.embedded.istio.build import secrets
 from meshcourse.embedded.istio.memo import Memo
 from meshcourse.embedded.istio.scope import Scope
-from meshcourse.embedded.istio.translate import gateway, observability, outbound, sidecar, world
+from meshcourse.embedded.istio.translate import (
+    collectors,
+    gateway,
+    observability,
+    outbound,
+    sidecar,
+    world,
+)
 from meshcourse.embedded.istio.translate.outbound import Shared
 from meshcourse.embedded.istio.translate.world import World
 from meshcourse.embedded.kube import refs
@@ -38,13 +45,21 @@ class Translator:
         routes = {} if shared.route is None else {str(shared.route["name"]): shared.route}
         built = model.Resources(
             clusters={**shared.clusters, **own.clusters},
-            endpoints=shared.endpoints,
+            endpoints=self._endpoints(shared, snapshot),
             listeners=own.listeners,
             routes={**routes, **own.routes},
             secrets={**own.secrets, **self._secrets(shared, snapshot, proxy)},
             extensions=own.extensions,
         )
         return patches.apply(built, self._subject(snapshot, proxy), self._memo)
+
+    def _endpoints(self, shared: Shared, snapshot: model.Snapshot) -> Mapping[str, model.Json]:
+        collector = collectors.build(snapshot, self._memo)
+        return self._memo.get(
+            ("endpoints", id(shared)),
+            (shared, collector),
+            lambda: {**shared.endpoints, **collector},
+        )
 
     def _secrets(
         self, shared: Shared, snapshot: model.Snapshot, proxy: model.Proxy

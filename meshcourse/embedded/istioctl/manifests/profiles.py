@@ -95,6 +95,14 @@ _DEMO: Spec = {
                     "port": 4317,
                 },
             },
+            {
+                # A kind of our own: Istio has no provider for Envoy's Fluentd logger.
+                "name": "fluent-bit",
+                "envoyFluentdAccessLog": {
+                    "service": "fluent-bit.istio-system.svc.cluster.local",
+                    "port": 24224,
+                },
+            },
         ],
     },
     "components": {"egressGateways": [{"name": "istio-egressgateway", "enabled": True}]},

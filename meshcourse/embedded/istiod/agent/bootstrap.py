@@ -2,8 +2,8 @@
 
 Paths are relative to Envoy's working directory, the container's ``/etc/istio/proxy``. What must
 exist before the first xDS response, or cannot come by xDS at all, is here: the admin interface, the
-cluster of istiod, the slots for log and trace collectors (Envoy's Fluentd logger accepts static
-clusters only), the readiness listener.
+cluster of istiod, the slot for a log collector (Envoy's Fluentd logger accepts static clusters only),
+the readiness listener.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ ROOTS_FILE: Final = "./sds/rootca.json"
 XDS_CLUSTER: Final = "xds-grpc"
 ADMIN_CLUSTER: Final = "prometheus_stats"
 STATUS_PORT: Final = 15021
+#: The scope of Istio's metrics, the same as `istio.build.metrics.SCOPE` (this room loads nothing of that).
+STATS_SCOPE: Final = {"prefix": "wasmcustom", "sharing_name": "istio"}
 #: Clusters whose addresses istiod sends as endpoints of that name, empty while no such collector is installed.
-SLOTS: Final = ("fluentd", "zipkin")
+SLOTS: Final = ("fluentd",)
 
 _T: Final = "type.googleapis.com/envoy."
 _ADS: Final[Json] = {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s"}
@@ -195,6 +197,7 @@ def _readiness(host: str, port: int) -> Json:
         "filters.network.http_connection_manager",
         "HttpConnectionManager",
         stat_prefix="agent",
+        access_log=[_keeper()],
         route_config={"virtual_hosts": [{"name": "agent", "domains": ["*"], "routes": [route]}]},
         http_filters=[_typed("filters.http.router", "Router")],
     )
@@ -204,6 +207,15 @@ def _readiness(host: str, port: int) -> Json:
         "enable_reuse_port": False,
         "filter_chains": [{"filters": [manager]}],
     }
+
+
+def _keeper() -> Json:
+    """Holds the scope of Istio's metrics for as long as Envoy runs, and never counts anything itself.
+
+    Envoy forgets a shared scope, and with it all counters, when the last logger that uses it goes.
+    """
+    logger = _typed("access_loggers.stats", "Config", stats_scope=STATS_SCOPE)
+    return {**logger, "filter": {"log_type_filter": {"types": ["TcpUpstreamConnected"]}}}
 
 
 def _flush_interval(settings: Settings) -> str:

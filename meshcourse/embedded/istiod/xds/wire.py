@@ -162,6 +162,18 @@ def _field_plan(field: FieldDescriptor) -> _FieldPlan:
     return field.has_presence, lambda value: prefix + encode(value)
 
 
+def _scope(value: Mapping[str, str]) -> bytes:
+    """``envoy.type.v3.Scope`` (prefix 5, sharing_name 6) as field 6 of the statistics logger."""
+    body = delimited(tag(5, 2), value["prefix"].encode())
+    return delimited(tag(6, 2), body + delimited(tag(6, 2), value["sharing_name"].encode()))
+
+
+#: Fields that Envoy 1.40 has and the protos do not have yet, from the descriptors inside Envoy.
+_NEWER: dict[tuple[str, str], _FieldPlan] = {
+    ("envoy.extensions.access_loggers.stats.v3.Config", "stats_scope"): (True, _scope),
+}
+
+
 class _Message:
     """Encodes one message type; field plans are made on first use (types refer to each other in circles)."""
 
@@ -172,6 +184,10 @@ class _Message:
     def _plan(self, name: str) -> _FieldPlan:
         field = self._descriptor.fields_by_name.get(name)
         field = field or self._descriptor.fields_by_camelcase_name.get(name)
+        newer = _NEWER.get((self._descriptor.full_name, name))
+        if field is None and newer is not None:
+            self._plans[name] = newer
+            return newer
         if field is None:
             raise EncodeError(f"{self._descriptor.full_name} has no field {name!r}")
         self._plans[name] = plan = _field_plan(field)
