@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from meshcourse.cluster import progress
 from meshcourse.course.seeing import Seeing
 from meshcourse.observe import inventory, send, steady
+from meshcourse.rollout import release
+from meshcourse.rollout.canary import Plan
+from meshcourse.rollout.splitter import Splitter
+from meshcourse.widgets import canary as timeline
 from meshcourse.widgets import picture as views
 from meshcourse.widgets import topology
 
 if TYPE_CHECKING:  # ipywidgets is slow to import, and the command line does without
+    from meshcourse.widgets.live.splitting import SplitPanel
     from meshcourse.widgets.live.traffic import TrafficPanel
     from meshcourse.widgets.live.watching import Look, Watching
 
@@ -23,6 +31,42 @@ class Living(Seeing):
 
         what = {"rate": 20.0, "n": 1, **what}
         return TrafficPanel(steady.Steady(send.plan(self, target, **what)))
+
+    def split_panel(
+        self, host: str = "reviews", target: str = "/productpage", **what: Any
+    ) -> SplitPanel:
+        """A slider for each version of a Service, and live which share of the visitors each one gets.
+
+        :param what: as of `traffic`; by default 60 requests a second.
+        """
+        from meshcourse.widgets.live.splitting import SplitPanel
+
+        sending = send.plan(self, target, **{"rate": 60.0, "n": 1, **what})
+        return SplitPanel(Splitter(self, host), steady.Steady(sending))
+
+    def canary(
+        self,
+        host: str = "reviews",
+        stable: str = "v1",
+        candidate: str = "v2",
+        target: str = "/productpage",
+        *,
+        steps: tuple[int, ...] = (10, 25, 50, 100),
+        limit: float = 0.05,
+        patience: float = 60.0,
+        **what: Any,
+    ) -> timeline.Timeline:
+        """Give a new version more and more visitors, and roll back by itself if Prometheus counts errors.
+
+        :param limit: the share of failed requests that is too much; see `rollout.canary.Plan`.
+        :param what: as of `rollout.release.release`: sends, and what `traffic` takes.
+        """
+        plan = Plan(host, stable, candidate, tuple(steps), limit, patience)
+        with _drawing() as draw:
+            found = release.release(
+                self, plan, target, show=lambda state: draw(timeline.draw(state)), **what
+            )
+        return timeline.draw(found)
 
     def watch_promql(
         self, query: str, minutes: float = 5.0, *, every: float = 2.0, **shown: Any
@@ -47,6 +91,21 @@ class Living(Seeing):
     def picture(self, namespace: str = "") -> views.Picture:
         """The mesh as it is now: pods, their proxies, and the control plane that configures them."""
         return topology.draw(inventory.take(self, namespace or self.namespace))
+
+
+@contextlib.contextmanager
+def _drawing() -> Iterator[Callable[[views.Picture], None]]:
+    """A picture that is drawn again and again in the running cell, and goes away at the end; elsewhere nothing."""
+    if not progress.in_notebook():
+        yield lambda _picture: None
+        return
+    from IPython.display import display
+
+    handle = display({"text/plain": "…"}, raw=True, display_id=True)
+    try:
+        yield handle.update
+    finally:
+        handle.update({"text/plain": ""}, raw=True)
 
 
 def _watch(look: Look, every: float) -> Watching:

@@ -16,11 +16,12 @@ _LEFT, _WIDTH, _ROW = 110, 360, 26
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar: its label, how often, and the interval of its share."""
+    """One bar: its label, how often, the interval of its share, and (as a line across) the share that was wanted."""
 
     label: str
     count: int
     interval: stats.Interval
+    wanted: float | None = None
 
 
 def panel(headline: str, rows: Sequence[Bar], notes: Sequence[str] = ()) -> str:
@@ -48,14 +49,19 @@ def _row(index: int, row: Bar) -> str:
     share = row.interval.share if row.interval.share == row.interval.share else 0.0
     low, high = _LEFT + row.interval.low * _WIDTH, _LEFT + row.interval.high * _WIDTH
     text, colour = f"{share:.1%}  ({row.count})", _colour(row.label, index)
+    goal = "" if row.wanted is None else _goal(_LEFT + row.wanted * _WIDTH, top)
     label = html.escape(row.label)
     return (
         f"<text x='{_LEFT - 8}' y='{middle + 4}' text-anchor='end' fill='currentColor'>{label}</text>"
         f"<rect x='{_LEFT}' y='{top}' width='{share * _WIDTH:.1f}' height='18' rx='2' fill='{colour}'/>"
         f"<path d='M{low:.1f} {middle}H{high:.1f}M{low:.1f} {middle - 4}v8M{high:.1f} {middle - 4}v8' "
-        f"stroke='#f2b134' stroke-width='2' fill='none'/>"
+        f"stroke='#f2b134' stroke-width='2' fill='none'/>{goal}"
         f"<text x='{max(high, _LEFT + share * _WIDTH) + 8:.1f}' y='{middle + 4}' fill='currentColor'>{text}</text>"
     )
+
+
+def _goal(x: float, top: int) -> str:
+    return f"<path d='M{x:.1f} {top - 2}v22' stroke='#1f8f4e' stroke-width='3' fill='none'/>"
 
 
 def _axis(rows: int) -> str:

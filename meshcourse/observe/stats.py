@@ -37,13 +37,18 @@ def wilson(hits: int, n: int, confidence: float = 0.95) -> Interval:
     _check(hits, n, confidence)
     if n == 0:
         return Interval(math.nan, 0.0, 1.0, confidence)
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    z = z_of(confidence)
     share = hits / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
     low = 0.0 if hits == 0 else max(0.0, centre - half)
     high = 1.0 if hits == n else min(1.0, centre + half)
     return Interval(share, low, high, confidence)
+
+
+def z_of(confidence: float) -> float:
+    """The normal quantile of a two-sided interval: 1.96 for 0.95."""
+    return NormalDist().inv_cdf(0.5 + confidence / 2)
 
 
 def clopper_pearson(hits: int, n: int, confidence: float = 0.95) -> Interval:

@@ -64,6 +64,10 @@ class Steady:
         done = sum(sample.done > run.seconds - window for sample in run.samples[-KEPT:])
         return done / window if window > 0 else 0.0
 
+    def answers(self) -> list[tuple[float, Sample]]:
+        """Everything answered so far, as of `traffic.Run.answers`."""
+        return [answer for run in self._runs for answer in run.answers()]
+
     def result(self) -> Result:
         """What was measured so far, of the newest `KEPT` requests."""
         samples: list[Sample] = []

@@ -111,6 +111,11 @@ class Run:
             return self._seconds
         return time.perf_counter() - self._began
 
+    def answers(self) -> list[tuple[float, Sample]]:
+        """What was answered so far, in the order in which it was sent: when (seconds since the epoch), and what."""
+        found = [(self.started + sample.sent, sample) for sample in list(self.samples)]
+        return sorted(found, key=lambda answer: answer[0])
+
     def result(self) -> Result:
         """Wait for the end of the run. An interrupt stops the run and keeps what was measured.
 
