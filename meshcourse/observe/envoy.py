@@ -20,6 +20,8 @@ Json = dict[str, Any]
 #: Path of the admin interface → the answer's text.
 Ask = Callable[[str], str]
 _COUNTER = re.compile(r"^(\S.*?): (\d+)$", re.M)
+#: Characters of an answer's body.
+_SHOWN = 40
 ROUTES = "config_dump?resource=dynamic_route_configs"
 
 
@@ -159,8 +161,9 @@ def _then(route: Json) -> str:
     action = route.get("route") or {}
     if "redirect" in route:
         return "redirect"
-    if "direct_response" in route:
-        return f"answer {route['direct_response'].get('status', '')}"
+    if answer := route.get("direct_response"):
+        body = str((answer.get("body") or {}).get("inline_string", ""))
+        return f"answer {answer.get('status', '')} {body[:_SHOWN]}".strip()
     weighted = (action.get("weighted_clusters") or {}).get("clusters") or ()
     shares = [f"{item.get('weight', 0)} → {cluster(item.get('name', ''))}" for item in weighted]
     return ", ".join(shares) or cluster(str(action.get("cluster", "")))

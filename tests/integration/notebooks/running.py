@@ -74,6 +74,20 @@ PROMISES: dict[str, dict[str, list[str]]] = {
         ],
         "07-access-logs": [r"404 +NR", r"418 +FI", r"503 +NC", r"503 +UH"],
     },
+    "routing": {
+        "11-request-routing": [
+            r"reviews.default.svc.cluster.local +9080 +v3 +outbound",
+            r"v1 +400 +100.0%",
+            r"v2 +200 +100.0%",
+            r"v1 +200 +100.0%",
+            r"v1 +60 +100.0%",
+            r'"podname": "reviews-v2',
+            r"1\. if end-user = jason +then reviews v2[^\n]*\n2\. if anything +then reviews v1",
+            r"DELETE /books/17 +rule 2",
+            r"/bookshop +rule 5",
+            r"'x-guest': 'yes'} rule 6",
+        ],
+    },
 }
 
 

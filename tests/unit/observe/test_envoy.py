@@ -123,6 +123,8 @@ def test_where_a_request_goes_and_what_is_done_with_it_besides() -> None:
         "delay 2s for 20 %, abort 500 for 10 %, timeout 0.5 s, 3 retries on 5xx, reset …, copy to a v3"
     )
     assert only({"direct_response": {"status": 418}}).then == "answer 418"
+    teapot = {"status": 418, "body": {"inline_string": "short and stout"}}
+    assert only({"direct_response": teapot}).then == "answer 418 short and stout"
 
 
 def test_the_share_of_slow_requests_has_an_interval() -> None:

@@ -1,0 +1,23 @@
+"""Notebooks about rules (11, 13) and about what goes wrong (17), from top to bottom by papermill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.notebooks import running
+
+GROUP = running.PROMISES["routing"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cluster() -> Iterator[None]:
+    with running.cluster("routing"):
+        yield
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("slug", GROUP)
+def test_runs_from_top_to_bottom(slug: str) -> None:
+    running.top_to_bottom(slug, GROUP[slug])
