@@ -175,8 +175,8 @@ def _type_status(connection: Connection, type_url: str) -> Json:
     status: Json = {"sent": channel.version, "acked": channel.acked_version}
     if channel.sent_at:
         status["sentTime"] = dt.datetime.fromtimestamp(channel.sent_at, dt.UTC)
-    if channel.error:
-        return {**status, "status": "ERROR", "lastError": channel.error}
+    if error := connection.unsent.get(type_url) or channel.error:
+        return {**status, "status": "ERROR", "lastError": error}
     if not channel.subscribed:
         return {**status, "status": "IGNORED"}
     if not channel.nonce:

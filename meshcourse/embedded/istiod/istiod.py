@@ -50,7 +50,9 @@ class Istiod:
         self._debouncer = Debouncer(config.debounce)
         self._world = World(client, self._debouncer.trigger)
         self._recorder = Recorder(client, "istiod")
-        self._rejections = rejections.Rejections(self._recorder, self._world)
+        self._rejections = rejections.Rejections(
+            self._recorder, self._world, lambda: self._pusher.snapshot
+        )
         self._ads = server.AdsServer(self._on_change, self._on_nack)
         self._keys = keysets.KeySets(self._debouncer.trigger)
         self._pusher = push.Pusher(

@@ -87,12 +87,15 @@ class Pusher:
             return
         try:
             resources = self._translator.resources(self.snapshot, proxy)
+            self.resources[connection.id] = resources
             target = self._cache.target(resources, self.version, born)
+        except encode.ResourceError as error:  # what an EnvoyFilter made of it
+            connection.refuse(error.type_url, error.message)
+            return
         except Exception:
             metrics.INTERNAL_ERRORS.inc()
             log.exception("no configuration for %s; it keeps what it has", connection.id)
             return
-        self.resources[connection.id] = resources
         connection.retarget(target)
 
     def forget(self, connection: Connection) -> None:

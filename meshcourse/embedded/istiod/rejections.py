@@ -1,13 +1,17 @@
-"""Configuration that Envoy refused: in the log, on the proxy's pod, and on the objects it came from."""
+"""Configuration that Envoy refused: in the log, on the proxy's pod, and on the objects it came from.
+
+Real Istio logs and counts it, and shows it in ``proxy-status``; the Events are ours, for learners who
+look at the object that they have just applied.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from meshcourse.embedded.client.events import Recorder
-from meshcourse.embedded.istio import model
+from meshcourse.embedded.istio import model, patches
 from meshcourse.embedded.istiod.world import World
 from meshcourse.embedded.istiod.xds import types
 from meshcourse.embedded.istiod.xds.connection import Connection
@@ -26,14 +30,32 @@ _KINDS: dict[str, Resource] = {
     "service-entry": refs.SERVICEENTRIES,
     "envoy-filter": refs.ENVOYFILTERS,
 }
+#: What an EnvoyFilter may patch in resources of a type.
+_PATCHED: dict[str, frozenset[str]] = {
+    types.CDS: frozenset(("CLUSTER",)),
+    types.LDS: frozenset(
+        ("LISTENER", "FILTER_CHAIN", "NETWORK_FILTER", "HTTP_FILTER", "LISTENER_FILTER")
+    ),
+    types.RDS: frozenset(("ROUTE_CONFIGURATION", "VIRTUAL_HOST", "HTTP_ROUTE")),
+    types.ECDS: frozenset(("EXTENSION_CONFIG",)),
+}
 
 
 class Rejections:
-    """Tells about NACKs."""
+    """Tells about NACKs.
 
-    def __init__(self, recorder: Recorder, world: World) -> None:
+    :param snapshot: the mesh of this moment.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        world: World,
+        snapshot: Callable[[], model.Snapshot | None] = lambda: None,
+    ) -> None:
         self._recorder = recorder
         self._world = world
+        self._snapshot = snapshot
 
     def report(
         self, connection: Connection, resources: model.Resources | None, type_url: str, error: str
@@ -44,7 +66,8 @@ class Rejections:
         message = f"{kind} refused by {connection.node.name}: {error}"
         pod = self._world.get(refs.PODS, connection.node.namespace, connection.node.pod)
         origins = self._origins(resources, type_url, error) if resources else iter(())
-        for obj in (*((pod,) if pod else ()), *origins):
+        suspects = self._filters(connection, type_url)
+        for obj in (*((pod,) if pod else ()), *origins, *suspects):
             self._recorder.event(obj, "Warning", REASON, message)
 
     def _origins(self, resources: model.Resources, type_url: str, error: str) -> Iterator[Object]:
@@ -63,6 +86,19 @@ class Rejections:
         for path in sorted(paths):
             found = self._object(path)
             if found is not None:
+                yield found
+
+    def _filters(self, connection: Connection, type_url: str) -> Iterator[Object]:
+        """EnvoyFilters that changed resources of this type; nothing notes which resource."""
+        snapshot, node = self._snapshot(), connection.node
+        proxy = snapshot.proxy(node.namespace, node.pod) if snapshot else None
+        if snapshot is None or proxy is None:
+            return
+        written = snapshot.of_kind(refs.ENVOYFILTERS)
+        for config in patches.in_force(written, proxy, snapshot.mesh.root_namespace):
+            targets = {one.get("applyTo") for one in config.spec.get("configPatches") or ()}
+            found = self._world.get(refs.ENVOYFILTERS, config.namespace, config.name)
+            if found is not None and targets & _PATCHED.get(type_url, frozenset()):
                 yield found
 
     def _object(self, path: str) -> Object | None:

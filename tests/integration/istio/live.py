@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import re
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -47,6 +48,8 @@ class Live:
     pods: dict[str, Key] = field(default_factory=dict)
     seen: list[tuple[str, dict[str, str], str]] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
+    #: Further variables of the agents, for example ``PROXY_CONFIG``.
+    environment: dict[str, str] = field(default_factory=dict)
 
     async def pod(
         self, app: str, version: str = "v1", *, port: int = 9080, tcp: bool = False, **more: Any
@@ -78,6 +81,7 @@ class Live:
             token=f"token/{namespace}/{account}",
             POD_NAMESPACE=namespace,
             ISTIO_META_WORKLOAD_NAME=workload.workload,
+            **self.environment,
         )
 
     async def application(
@@ -104,9 +108,11 @@ class Live:
                 "method": request.method,
                 "path": request.path_qs,
                 "headers": headers,
+                "peer": _peer(request),
             }
             await asyncio.sleep(float(headers.get("x-sleep", "0")))
-            return web.json_response(body, status=int(wanted))
+            shown = dict(one.split("=") for one in headers.get("x-show", "").split(",") if one)
+            return web.json_response(body, status=int(wanted), headers=shown)
 
         application = web.Application()
         application.router.add_route("*", "/{tail:.*}", echo)
@@ -169,7 +175,10 @@ class Live:
         """Translate for every proxy and wait until all have acknowledged."""
         for name, key in self.pods.items():
             self.plane.push(name, self.mesh.resources(name, key.namespace))
-        await self.plane.synced(*self.pods, timeout=timeout)
+        try:
+            await self.plane.synced(*self.pods, timeout=timeout)
+        except TimeoutError as error:
+            raise AssertionError(f"not acknowledged; refused: {self.plane.nacks}") from error
         assert not self.plane.nacks, self.plane.nacks
 
     async def apply(self, text: str) -> None:
@@ -192,6 +201,15 @@ class Live:
             is_json = headers.get("content-type", "").startswith("application/json")
             body = await response.json() if is_json else text
             return Answer(response.status, headers, body)
+
+    def named(self, prefix: str) -> str:
+        """The pod whose name begins so."""
+        return next(name for name in self.pods if name.startswith(prefix))
+
+    def stat(self, pod: str, name: str) -> int:
+        """A counter or gauge of a pod's Envoy; 0 if it does not exist (yet)."""
+        text = self.plane.admin(pod, f"/stats?filter=^{re.escape(name)}$").decode()
+        return int(text.rpartition(": ")[2] or 0)
 
     def metrics(self, pod: str, name: str) -> list[tuple[dict[str, str], float]]:
         """Labels and values of an Istio metric as Envoy counts it."""
@@ -219,6 +237,12 @@ async def running(folder: Path, network: str) -> AsyncIterator[Live]:
         ) as session,
     ):
         yield Live(Mesh(network), plane, session, stack)
+
+
+def _peer(request: web.Request) -> int:
+    """The port that a request came from: equal ones are one connection."""
+    peer = request.transport.get_extra_info("peername") if request.transport else None
+    return int(peer[1]) if peer else 0
 
 
 def endpoints_of(mesh: Mesh) -> int:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,10 +11,9 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tests.integration.istio import live
+from tests.integration.istio.tokens import Issuer
 from tests.integration.istiod.mesh import until
 
 NETWORK = "127.123"
@@ -186,33 +183,6 @@ spec:
         answer = await call(clean, "web", "/a/b/c", headers={"x-team": "blue"})
         passes = matches if action == "ALLOW" else not matches
         assert answer.status == (200 if passes else 403), (action, answer.body)
-
-
-class Issuer:
-    """Signs tokens as an identity provider would."""
-
-    def __init__(self, name: str = "testing@secure.istio.io") -> None:
-        self.name = name
-        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-    @property
-    def jwks(self) -> str:
-        numbers = self.key.public_key().public_numbers()
-        size = (numbers.n.bit_length() + 7) // 8
-        key = {"kty": "RSA", "kid": "1", "n": _b64(numbers.n.to_bytes(size, "big")), "e": "AQAB"}
-        return json.dumps({"keys": [key]})
-
-    def token(self, **claims: Any) -> str:
-        payload = {"iss": self.name, "sub": "alice", "exp": 4685989700, **claims}
-        parts = [_b64(json.dumps(one).encode()) for one in ({"alg": "RS256", "kid": "1"}, payload)]
-        signed = ".".join(parts).encode()
-        return (
-            f"{signed.decode()}.{_b64(self.key.sign(signed, padding.PKCS1v15(), hashes.SHA256()))}"
-        )
-
-
-def _b64(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def bearer(token: str) -> dict[str, str]:

@@ -32,6 +32,8 @@ class Connection:
         self.connected_at = time.time()
         self.delivery = Delivery(timing)
         self.wake = asyncio.Event()
+        #: Type URL → why the newest configuration could not even be sent.
+        self.unsent: dict[str, str] = {}
         self._on_nack = on_nack
         self._timer: asyncio.TimerHandle | None = None
         self._pending_since: float | None = None
@@ -40,8 +42,15 @@ class Connection:
         """Give the proxy something new to converge to."""
         if self._pending_since is None:
             self._pending_since = target.born
+        self.unsent.clear()
         self.delivery.retarget(target)
         self.wake.set()
+
+    def refuse(self, type_url: str, error: str) -> None:
+        """The newest configuration is no valid message: the proxy keeps what it has."""
+        if self.unsent != {type_url: error}:
+            self.unsent = {type_url: error}
+            self._on_nack(self, type_url, error)
 
     def receive(self, request: Request) -> None:
         """Take in what the proxy said."""

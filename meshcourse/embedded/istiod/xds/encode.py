@@ -31,6 +31,14 @@ class Encoded:
     endpoints: str = ""
 
 
+class ResourceError(wire.EncodeError):
+    """A resource that cannot even be sent; the message names it."""
+
+    def __init__(self, type_url: str, message: str) -> None:
+        super().__init__(f"{types.short(type_url)} {message}")
+        self.type_url = type_url
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """What one proxy is meant to have, by type URL and name.
@@ -83,7 +91,7 @@ class ResourceCache:
     def target(self, resources: model.Resources, version: str, born: float) -> Target:
         """Everything in `resources`, encoded.
 
-        :raises wire.EncodeError: for a resource that is no valid message (names it).
+        :raises ResourceError: for a resource that is no valid message (names it).
         """
         found = {
             types.CDS: resources.clusters,
@@ -119,7 +127,7 @@ class ResourceCache:
             else:
                 body = wire.encode(type_url.removeprefix(types.PREFIX), resource)
         except wire.EncodeError as error:
-            raise wire.EncodeError(f"{types.short(type_url)} {name}: {error.message}") from error
+            raise ResourceError(type_url, f"{name}: {error.message}") from error
         return encoded(type_url, name, resource, body)
 
 
