@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from meshcourse.cluster.cluster import Cluster
-from meshcourse.cluster.components import addons, istio
+from meshcourse.cluster.components import addons, istio, world
 from meshcourse.cluster.components.bookinfo import BOOKINFO
 from meshcourse.cluster.components.boutique import BOUTIQUE
 from meshcourse.cluster.errors import ClusterError
@@ -37,6 +37,7 @@ REGISTRY: dict[str, Component] = {
     "istio": Component((), istio.start, istio.remove),
     "bookinfo": Component(("istio",), BOOKINFO.start, BOOKINFO.remove),
     "boutique": Component(("istio",), BOUTIQUE.start, BOUTIQUE.remove),
+    "world": Component((), world.start, world.remove),
     "prometheus": Component(("istio",), addons.starter("prometheus"), addons.remover("prometheus")),
     "grafana": Component(("prometheus",), addons.starter("grafana"), addons.remover("grafana")),
     "jaeger": Component(("istio",), addons.starter("jaeger"), addons.remover("jaeger")),

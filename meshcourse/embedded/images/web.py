@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -55,8 +56,10 @@ def application(server: str) -> web.Application:
     return app
 
 
-async def serve(app: web.Application, port: int) -> None:
-    """Serve `app` at container port `port` until SIGTERM; requests in flight are answered."""
+async def serve(app: web.Application, port: int, tls: ssl.SSLContext | None = None) -> None:
+    """Serve `app` at container port `port` until SIGTERM, over TLS if there is a context; requests in flight are
+    answered.
+    """
     runner = web.AppRunner(
         app,
         access_log_class=AccessLine,
@@ -67,18 +70,18 @@ async def serve(app: web.Application, port: int) -> None:
     await runner.setup()
     try:
         host, real = common.listen(port)
-        await web.TCPSite(runner, host, real, backlog=256).start()
-        common.say(f"listening on http://{host}:{real}")
+        await web.TCPSite(runner, host, real, backlog=256, ssl_context=tls).start()
+        common.say(f"listening on {'https' if tls else 'http'}://{host}:{real}")
         await common.until_stopped()
         await asyncio.sleep(float(os.environ.get("MESHCOURSE_DRAIN_SECONDS", DRAIN)))
     finally:
         await runner.cleanup()
 
 
-def run(build: Callable[[], web.Application], port: int) -> int:
+def run(build: Callable[[], web.Application], port: int, tls: ssl.SSLContext | None = None) -> int:
     """Build an application inside a new event loop and serve it until SIGTERM; the exit code."""
 
     async def body() -> None:
-        await serve(build(), port)
+        await serve(build(), port, tls)
 
     return common.run(body)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
 import uuid
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from meshcourse.cluster.authority import Authority
 from meshcourse.embedded.images.httpbin import answers, app, flowing
 
 
@@ -21,6 +24,17 @@ async def http(client: Any) -> Any:
 async def body(response: Any) -> Any:
     assert response.headers["Content-Type"] == "application/json; charset=utf-8"
     return json.loads(await response.text())
+
+
+def test_it_speaks_tls_with_the_files_that_its_environment_names(tmp_path: Path) -> None:
+    certificate, key = Authority("test").server("api.world")
+    (tmp_path / "tls.crt").write_text(certificate)
+    (tmp_path / "tls.key").write_text(key)
+    env = {"MESHCOURSE_ROOT": str(tmp_path), "HTTPS_CERT_FILE": "/tls.crt"}
+    assert app.certificate(env) is None
+    context = app.certificate({**env, "HTTPS_KEY_FILE": "/tls.key"})
+    assert context is not None
+    assert context.verify_mode == ssl.CERT_NONE  # it asks no client for a certificate
 
 
 class TestInspecting:

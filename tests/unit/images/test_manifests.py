@@ -191,7 +191,7 @@ def test_services_reach_a_port_of_their_pods() -> None:
         chosen = [pod for pod in templates if selector.items() <= pod["metadata"]["labels"].items()]
         assert chosen, service["metadata"]["name"]
         for port in service["spec"]["ports"]:
-            assert port["name"].partition("-")[0] in ("http", "grpc", "tcp", "mongo", "redis")
+            assert port["name"].partition("-")[0] in ("http", "https", "grpc", "tcp", "mongo", "redis")
             for pod in chosen:
                 open_ports = [
                     entry["containerPort"] for entry in pod["spec"]["containers"][0]["ports"]

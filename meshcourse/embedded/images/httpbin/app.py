@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import ssl
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -114,6 +116,17 @@ def application() -> web.Application:
     return app
 
 
+def certificate(env: common.Environment = os.environ) -> ssl.SSLContext | None:
+    """TLS with the files that ``HTTPS_CERT_FILE`` and ``HTTPS_KEY_FILE`` name, as the original takes them."""
+    chain, key = env.get("HTTPS_CERT_FILE"), env.get("HTTPS_KEY_FILE")
+    if not (chain and key):
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(common.mounted(chain, env), common.mounted(key, env))
+    return context
+
+
 def main(argv: list[str]) -> int:
-    """Image mccutchen/go-httpbin; ``-port N`` as the original takes it."""
-    return serving.run(application, common.port_argument(argv, PORT))
+    """Image mccutchen/go-httpbin; ``-port N`` or ``$PORT`` as the original takes it."""
+    port = common.port_argument(argv, int(os.environ.get("PORT", PORT)))
+    return serving.run(application, port, certificate())
