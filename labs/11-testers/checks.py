@@ -24,11 +24,6 @@ def jason(cluster: Cluster) -> Finding:
     return gets(cluster, "jason", "v2")
 
 
-@check(f"Sign in as tester-anna and look at {N} pages")
-def tester(cluster: Cluster) -> Finding:
-    return gets(cluster, "tester-anna", "v3")
-
-
 @check(f"Sign in as protester-joe, who is no tester, and look at {N} pages")
 def no_tester(cluster: Cluster) -> Finding:
     return gets(cluster, "protester-joe", "v1")
@@ -37,3 +32,8 @@ def no_tester(cluster: Cluster) -> Finding:
 @check(f"Do not sign in, and look at {N} pages")
 def nobody(cluster: Cluster) -> Finding:
     return gets(cluster, "", "v1")
+
+
+@check(f"Sign in as tester-anna and look at {N} pages")
+def tester(cluster: Cluster) -> Finding:
+    return gets(cluster, "tester-anna", "v3")

@@ -92,6 +92,19 @@ def test_a_removed_cluster_goes_after_the_route_and_the_grace() -> None:
     assert model.delivery.deadline() is None
 
 
+def test_a_cluster_that_is_gone_goes_even_if_a_route_still_names_it() -> None:
+    """A DestinationRule deleted under a VirtualService: NC, after the grace."""
+    model = connected({"a": "", "v2": ""}, {"http": ["a", "v2"]})
+    model.delivery.retarget(target({"a": ""}, {"http": ["a", "v2"]}))
+    model.settle(1.0)
+    assert model.active == {"a", "v2"}
+    assert model.delivery.deadline() == 1.5
+    model.settle(1.5)
+    assert model.active == {"a"}
+    assert model.routes == {"http": frozenset({"a", "v2"})}
+    assert model.delivery.all_synced()
+
+
 def test_a_lingering_cluster_that_is_wanted_again_never_goes_away() -> None:
     both = target({"a": "", "v2": ""}, {"http": ["a", "v2"]})
     model = connected({"a": "", "v2": ""}, {"http": ["a", "v2"]})

@@ -2,7 +2,8 @@
 
 Make before break (Envoy, "Eventual consistency considerations"): clusters, their endpoints, then listeners and routes.
 A route waits until the proxy has *acknowledged* every cluster and assignment it newly refers to; a cluster that is gone
-stays until no acknowledged route or listener refers to it, and a little longer for requests that are under way.
+stays until no acknowledged route or listener refers to it, and a little longer for requests that are under way. (Where
+the configuration itself refers to what it no longer has, there is nothing to wait for but that little longer.)
 """
 
 from __future__ import annotations
@@ -177,13 +178,22 @@ class Delivery:
         if not gone:
             self._unused_since.clear()
             return target
-        used = self._used_clusters()
+        used = self._used_clusters() - self._dangling()
         idle = self._unused_since
         self._unused_since = {name: idle.get(name, now) for name in gone if name not in used}
         expired = {
             name for name, since in self._unused_since.items() if now - since >= self.timing.grace
         }
         return {**target, **{name: one for name, one in gone.items() if name not in expired}}
+
+    def _dangling(self) -> set[str]:
+        """What routes are to go on referring to, though it is gone: no reason to keep it. Envoy says NC then."""
+        referring: set[str] = set()
+        if self.target is not None:
+            for type_url in _REFERRING:
+                for resource in self.target.of(type_url).values():
+                    referring |= resource.clusters
+        return referring
 
     def _used_clusters(self) -> set[str]:
         used: set[str] = set()
