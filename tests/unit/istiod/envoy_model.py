@@ -39,6 +39,7 @@ def target(clusters: dict[str, str], routes: Routes, version: str = "1") -> Targ
             types.RDS: {name: route(name, refs) for name, refs in routes.items()},
         },
         version,
+        stand_in=lambda name: cluster(name, "stand-in"),
     )
 
 
@@ -58,14 +59,23 @@ class EnvoyModel:
         self.received: list[Response] = []
         self._request(types.CDS)
 
-    def _request(self, type_url: str, error: str = "") -> None:
+    def come_back(self, delivery: Delivery) -> None:
+        """The stream broke: subscribe anew, with what there is."""
+        self.delivery = delivery
+        self.inbox.clear()
+        self.outbox.clear()
+        self.nonce.clear()
+        for type_url in (types.CDS, types.EDS, types.LDS, types.RDS):
+            self._request(type_url, version="7")
+
+    def _request(self, type_url: str, error: str = "", version: str = "") -> None:
         names: tuple[str, ...] = ()
         if type_url == types.EDS:
             names = tuple(sorted(self.active | self.warming))
         if type_url == types.RDS:
             names = tuple(sorted(self.routes))
         nonce = self.nonce.get(type_url, "")
-        self.outbox.append(Request(type_url, names, nonce, error=error))
+        self.outbox.append(Request(type_url, names, nonce, version, error))
 
     def handle(self) -> None:
         """Apply the oldest response and queue the answer."""

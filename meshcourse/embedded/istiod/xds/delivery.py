@@ -4,6 +4,9 @@ Make before break (Envoy, "Eventual consistency considerations"): clusters, thei
 A route waits until the proxy has *acknowledged* every cluster and assignment it newly refers to; a cluster that is gone
 stays until no acknowledged route or listener refers to it, and a little longer for requests that are under way. (Where
 the configuration itself refers to what it no longer has, there is nothing to wait for but that little longer.)
+
+A proxy that comes back (istiod was restarted) brings routes that we know nothing of, and clusters that may be gone by
+now: the names of the assignments it asks for tell which, and they too stay until its routes are replaced.
 """
 
 from __future__ import annotations
@@ -63,6 +66,9 @@ class Delivery:
         self._unused_since: dict[str, float] = {}
         self._blocked_since: dict[str, float] = {}
         self._empty: Held = {}
+        self._came_back = False
+        self._unsure_since: float | None = None
+        self._brought: frozenset[str] = frozenset()
 
     # -- what happens --------------------------------------------------------------------------
 
@@ -76,6 +82,8 @@ class Delivery:
         channel = self.channels.get(request.type_url)
         if channel is None:
             return False
+        if not channel.subscribed and request.version:
+            self._remember(request)
         answered = channel.outstanding is not None and request.nonce == channel.nonce
         channel.subscribe(request.names)
         if not answered:
@@ -86,7 +94,23 @@ class Delivery:
             self._clusters_accepted(channel)
         else:
             channel.ack()
+        if self._brought and self._replaced():
+            self._brought = frozenset()
         return bool(request.error)
+
+    def _remember(self, request: Request) -> None:
+        """What a proxy has from an earlier stream (it tells a version from the first request on)."""
+        if request.type_url == types.CDS:
+            self._came_back = True
+        elif request.type_url == types.EDS:
+            self._brought = frozenset(request.names)
+
+    def _replaced(self) -> bool:
+        """Whether the listeners and routes that the proxy brought along are ours now."""
+        listeners, routes = self.channels[types.LDS], self.channels[types.RDS]
+        expected = bool(self.target and self.target.of(types.RDS))
+        asked = listeners.subscribed and (routes.subscribed or not expected)
+        return asked and self.synced(types.LDS) and self.synced(types.RDS)
 
     def _clusters_accepted(self, channel: Channel) -> None:
         accepted = channel.ack()
@@ -107,6 +131,8 @@ class Delivery:
             channel = self.channels[type_url]
             if not channel.subscribed or channel.outstanding is not None:
                 continue
+            if type_url == types.CDS and self._unsure(now):
+                continue
             chosen = self._choose(channel, self._want(self.target, type_url, now), now)
             if chosen is not None:
                 found.append(self._send(channel, chosen, self.target.version))
@@ -115,12 +141,26 @@ class Delivery:
     def deadline(self) -> float | None:
         """When to call `take` again even if nothing arrives."""
         times = []
+        if self._unsure_since is not None:
+            times.append(self._unsure_since + self.timing.grace)
         if self.channels[types.CDS].outstanding is None:
             times += [since + self.timing.grace for since in self._unused_since.values()]
         for type_url, since in self._blocked_since.items():
             if self.channels[type_url].outstanding is None:
                 times.append(since + self.timing.patience)
         return min(times, default=None)
+
+    def _unsure(self, now: float) -> bool:
+        """Whether a proxy that came back has not said yet which clusters it has (its next message does)."""
+        if not self._came_back or self.channels[types.EDS].subscribed:
+            self._unsure_since = None
+            return False
+        if self._unsure_since is None:
+            self._unsure_since = now
+        if now - self._unsure_since < self.timing.grace:
+            return True
+        self._came_back, self._unsure_since = False, None
+        return False
 
     def _choose(self, channel: Channel, want: Mapping[str, Encoded], now: float) -> Held | None:
         """What the next response of a type consists of; None if there is nothing to say."""
@@ -175,16 +215,26 @@ class Delivery:
         """The target's clusters and those that must stay a little longer."""
         sent = self.channels[types.CDS].sent
         gone = {name: cluster for name, cluster in sent.items() if name not in target}
+        if not self.channels[types.CDS].nonce:
+            gone = self._stand_ins(target)
         if not gone:
             self._unused_since.clear()
             return target
-        used = self._used_clusters() - self._dangling()
+        used = self._used_clusters() - self._dangling() | self._brought
         idle = self._unused_since
         self._unused_since = {name: idle.get(name, now) for name in gone if name not in used}
         expired = {
             name for name, since in self._unused_since.items() if now - since >= self.timing.grace
         }
         return {**target, **{name: one for name, one in gone.items() if name not in expired}}
+
+    def _stand_ins(self, target: Mapping[str, Encoded]) -> Held:
+        """Clusters for what the proxy brought along and is no longer meant to have."""
+        if self.target is None:
+            return {}
+        known = {one.endpoints for one in target.values()} | self.target.of(types.EDS).keys()
+        found = {name: self.target.stand_in(name) for name in self._brought - known}
+        return {name: one for name, one in found.items() if one is not None}
 
     def _dangling(self) -> set[str]:
         """What routes are to go on referring to, though it is gone: no reason to keep it. Envoy says NC then."""

@@ -45,11 +45,14 @@ class Target:
 
     :param version: of the snapshot it was made from; goes into ``version_info``.
     :param born: monotonic seconds at which the change arrived that led to it.
+    :param stand_in: a cluster of that name for requests that are still routed to it although nothing
+        should any more; None if there is none.
     """
 
     resources: Mapping[str, Mapping[str, Encoded]] = field(default_factory=dict)
     version: str = ""
     born: float = 0.0
+    stand_in: Callable[[str], Encoded | None] = field(default=lambda _: None, compare=False)
 
     def of(self, type_url: str) -> Mapping[str, Encoded]:
         return self.resources.get(type_url, {})
@@ -102,7 +105,16 @@ class ResourceCache:
             types.ECDS: resources.extensions,
         }
         encoded = {type_url: self._all(type_url, group) for type_url, group in found.items()}
-        return Target(encoded, version, born)
+        return Target(encoded, version, born, lambda name: self._stand_in(resources, name))
+
+    def _stand_in(self, resources: model.Resources, name: str) -> Encoded | None:
+        """In place of a subset that is gone, its whole service: better any version than an error."""
+        parts = name.split("|")
+        whole = resources.clusters.get("|".join((*parts[:2], "", *parts[3:])))
+        if whole is None or whole["name"] == name or whole.get("type") != "EDS":
+            return None
+        config = {**whole["eds_cluster_config"], "service_name": whole["name"]}
+        return self._encode(types.CDS, name, {**whole, "name": name, "eds_cluster_config": config})
 
     def age(self) -> None:
         for cache in self._resources.values():
