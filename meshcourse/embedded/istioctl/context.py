@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
+import yaml
+
 from meshcourse.embedded.client.http import HttpClient
 from meshcourse.embedded.kube import refs
 from meshcourse.embedded.kube.objects import Object
@@ -57,7 +59,14 @@ def run(work: Coroutine[Any, Any, _T]) -> _T:
 
 
 class Failure(MeshcourseError):
-    """A command that failed; printed as ``Error: …``."""
+    """A command that failed; printed as ``Error: …``.
+
+    :param code: the exit code.
+    """
+
+    def __init__(self, message: str, *, remedy: str = "", code: int = 1) -> None:
+        super().__init__(message, remedy=remedy)
+        self.code = code
 
 
 def resource_of(obj: Object) -> Resource:
@@ -83,6 +92,11 @@ class Context:
     out: TextIO = sys.stdout
     err: TextIO = sys.stderr
 
+    @property
+    def namespace_or_default(self) -> str:
+        """What ``--namespace`` says, else the kubeconfig's context, else ``default``."""
+        return self.namespace or _namespace(self.kubeconfig, self.context) or "default"
+
     def client(self) -> HttpClient:
         """A client of the cluster, to be closed.
 
@@ -97,6 +111,17 @@ class Context:
     def warn(self, text: str) -> None:
         self.err.write(f"{text}\n")
         self.err.flush()
+
+
+def _namespace(kubeconfig: Path, context: str) -> str:
+    """The namespace that a context prefers; "" if it says nothing, or cannot be read."""
+    try:
+        found = yaml.safe_load(kubeconfig.read_text()) or {}
+        wanted = context or found.get("current-context")
+        contexts = {one.get("name"): one.get("context") for one in found.get("contexts") or ()}
+    except (OSError, yaml.YAMLError, AttributeError):
+        return ""
+    return str((contexts.get(wanted) or {}).get("namespace") or "")
 
 
 _FLAGS = (

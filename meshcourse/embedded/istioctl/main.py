@@ -8,9 +8,19 @@ import sys
 from collections.abc import Sequence
 
 from meshcourse.embedded.istioctl import context
+from meshcourse.embedded.istioctl.context import Failure
+from meshcourse.embedded.istioctl.parsing import Parser
 from meshcourse.errors import MeshcourseError
 
-_COMMANDS = ("install", "uninstall", "version", "kube_inject", "proxy_status", "proxy_config")
+_COMMANDS = (
+    "analyze",
+    "install",
+    "kube_inject",
+    "proxy_config",
+    "proxy_status",
+    "uninstall",
+    "version",
+)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -21,26 +31,25 @@ def main(argv: Sequence[str]) -> int:
     parser = _parser()
     try:
         options = parser.parse_args(list(argv))
-    except SystemExit as stop:  # argparse has said why
-        return int(stop.code or 0)
-    if not getattr(options, "run", None):
-        parser.print_help()
-        return 0
-    try:
+        if not getattr(options, "run", None):
+            parser.print_help()
+            return 0
         return int(options.run(context.of(options), options))
+    except SystemExit as stop:  # after --help
+        return int(stop.code or 0)
     except MeshcourseError as error:
         sys.stderr.write(f"Error: {error.message}\n")
         if error.remedy:
             sys.stderr.write(f"  → {error.remedy}\n")
-        return 1
+        return error.code if isinstance(error, Failure) else 1
     except KeyboardInterrupt:
         return 130
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="istioctl",
-        description="Istio configuration command line utility of the embedded cluster.",
+        description="Looks into the mesh of the embedded cluster, installs it and finds faults in it.",
     )
     context.add_options(parser)
     common = argparse.ArgumentParser(add_help=False)
