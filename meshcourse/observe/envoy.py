@@ -35,6 +35,11 @@ class Counters:
         """The sum of all whose name ends so: ``counters["upstream_rq_retry"]``; 0 if there is none."""
         return sum(value for name, value in self.values.items() if name.endswith("." + ending))
 
+    @property
+    def total(self) -> int:
+        """The sum of all."""
+        return sum(self.values.values())
+
     def __sub__(self, before: Counters) -> Counters:
         """How much each rose since `before`."""
         return Counters({key: n - before.values.get(key, 0) for key, n in self.values.items()})

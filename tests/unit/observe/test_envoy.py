@@ -42,6 +42,7 @@ def test_counters_are_read_summed_by_their_last_word_and_compared() -> None:
     assert len(found) == 3
     assert (found["upstream_rq_retry"], found["upstream_rq_pending_overflow"]) == (7, 24)
     assert found["rq_retry"] == 0
+    assert found.total == 31
     later = envoy.counters(asking(STATS.replace(": 24", ": 30"), []), "x")
     assert (later - found)["upstream_rq_pending_overflow"] == 6
     assert (later - found)["upstream_rq_retry"] == 0
