@@ -203,3 +203,36 @@ spec:
   - {issuer: b, jwks: '{}', jwksUri: 'https://b/keys'}
 """)
     assert ingest.key_uris(mesh.snapshot()) == ["https://a/keys"]
+
+
+NAMED_ENDPOINT = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: world}}
+spec:
+  hosts: [elsewhere.example]
+  resolution: DNS
+  ports: [{{number: 9080, name: http, protocol: HTTP}}, {{number: 81, name: other, protocol: HTTP}}]
+  endpoints: [{{address: {name}}}]
+"""
+
+
+@pytest.mark.parametrize(
+    "name", ["reviews.default", "reviews.default.svc", "Reviews.default.svc.cluster.local."]
+)
+def test_an_endpoint_named_as_a_service_is_its_cluster_ip(name: str) -> None:
+    """As a cluster's DNS would say; a port that the Service has not is left as it is written."""
+    mesh = bookinfo()
+    mesh.apply(NAMED_ENDPOINT.format(name=name))
+    found = mesh.snapshot()
+    ((_, host, number), *_) = found.services[REVIEWS].virtual
+    ports = found.endpoints[ServiceKey("default", "elsewhere.example")]
+    assert [(one.address, one.port) for one in ports[9080]] == [(host, number)]
+    assert [(one.address, one.port) for one in ports[81]] == [(name, 81)]
+
+
+def test_other_names_are_left_to_dns() -> None:
+    mesh = bookinfo()
+    mesh.apply(NAMED_ENDPOINT.format(name="reviews.elsewhere"))
+    ports = mesh.snapshot().endpoints[ServiceKey("default", "elsewhere.example")]
+    assert [one.address for one in ports[9080]] == ["reviews.elsewhere"]

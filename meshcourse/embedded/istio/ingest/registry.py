@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from meshcourse.embedded.istio.ingest import endpoints, memory, service_entries, services
+from meshcourse.embedded.istio.ingest import (
+    cluster_dns,
+    endpoints,
+    memory,
+    service_entries,
+    services,
+)
 from meshcourse.embedded.istio.model import Config, MeshConfig, Service, ServiceKey, Workload
 from meshcourse.embedded.kube import refs
 from meshcourse.embedded.kube.objects import Key, Object
@@ -30,7 +36,13 @@ def build(
     entries = configs.get(refs.SERVICEENTRIES, ())
     others = configs.get(refs.WORKLOADENTRIES, ())
     external = known.derived(
-        "external", lambda: _external(entries, others, pods, mesh), entries, others, pods, mesh
+        "external",
+        lambda: _external(entries, others, pods, found, mesh),
+        entries,
+        others,
+        pods,
+        found,
+        mesh,
     )
     by_service = known.derived(
         "endpoints",
@@ -57,17 +69,19 @@ def _external(
     entries: Iterable[Config],
     others: Iterable[Config],
     pods: Mapping[Key, Workload],
+    found: Mapping[Key, Service],
     mesh: MeshConfig,
 ) -> _External:
     machines = [(one, service_entries.workload_entry(one, mesh)) for one in others]
-    return [
-        (
-            service,
-            service_entries.service_endpoints(config, service, machines, pods.values(), mesh),
-        )
-        for config in entries
-        for service in service_entries.services(config, mesh)
-    ]
+    names = cluster_dns.names(found.values(), mesh.domain)
+    result: _External = []
+    for config in entries:
+        for service in service_entries.services(config, mesh):
+            ports = service_entries.service_endpoints(
+                config, service, machines, pods.values(), mesh
+            )
+            result.append((service, cluster_dns.resolve(ports, names)))
+    return result
 
 
 def _kubernetes(
