@@ -19,6 +19,7 @@ _COMMANDS = (
     "proxy_config",
     "proxy_status",
     "uninstall",
+    "validate",
     "version",
 )
 

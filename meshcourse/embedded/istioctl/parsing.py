@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import enum
 import re
 from collections.abc import Iterator
 from typing import Any, Final, NoReturn
@@ -34,8 +35,11 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *words: Any, unknown: str = "", **settings: Any) -> None:
         settings.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         settings.setdefault("allow_abbrev", False)
+        settings["add_help"] = False  # ours is worded as Cobra's
         super().__init__(*words, **settings)
         self.unknown = unknown
+        name = self.prog.rpartition(" ")[2]
+        self.add_argument("--help", "-h", action="help", help=f"help for {name}")
 
     def error(self, message: str) -> NoReturn:
         """Refuse, in Cobra's words.
@@ -143,12 +147,17 @@ def _flag(action: argparse.Action) -> tuple[str, str]:
     long = next((one for one in action.option_strings if one.startswith("--")), "")
     value = "" if action.nargs == 0 else " int" if action.type is int else " string"
     names = f"{short + ',' if short else '   '} {long}{value}" if long else f"{short}{value}"
-    shown = action.default not in (None, "", False, 0, argparse.SUPPRESS) and action.default != []
+    empty = (None, "", False, argparse.SUPPRESS)
+    shown = isinstance(action.default, enum.Enum) or (
+        action.default and action.default not in empty
+    )
     default = f" (default {_go(action.default)})" if shown else ""
     return names, f"{action.help or ''}{default}"
 
 
 def _go(value: Any) -> str:
+    if isinstance(value, enum.Enum):
+        return value.name.capitalize()
     if isinstance(value, bool):
         return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else str(value)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from meshcourse.embedded.istioctl.analyze import (
-    istio_annotations,
     authorization,
     destination_rules,
     envoy_filters,
@@ -17,6 +16,7 @@ from meshcourse.embedded.istioctl.analyze import (
     gateway_conflicts,
     gateways,
     injection,
+    istio_annotations,
     messages,
     schema,
     service_entries,

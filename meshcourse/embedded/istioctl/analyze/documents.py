@@ -83,7 +83,8 @@ def _value(node: yaml.Node, key: str) -> list[yaml.Node]:
 
 
 def _item(source: _Source, document: dict[str, Any], node: yaml.Node) -> Item:
-    first = node.start_mark.line + source.start if node.start_mark.line else source.start
+    # Comments before a document count as its beginning; a member of a List begins where it stands.
+    first = node.start_mark.line + source.start if node.start_mark.column else source.start
     meta = dict(document.get("metadata") or {})
     if source.namespace and not meta.get("namespace") and document["kind"] not in _CLUSTER_SCOPED:
         meta["namespace"] = source.namespace
