@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from meshcourse.cluster import progress
 from meshcourse.course.seeing import Seeing
-from meshcourse.observe import inventory, send, steady
+from meshcourse.observe import boards, inventory, send, steady, tracing
 from meshcourse.rollout import release
 from meshcourse.rollout.canary import Plan
 from meshcourse.rollout.splitter import Splitter
@@ -17,6 +18,7 @@ from meshcourse.widgets import picture as views
 from meshcourse.widgets import topology
 
 if TYPE_CHECKING:  # ipywidgets is slow to import, and the command line does without
+    from meshcourse.widgets.live.picking import Picking, TraceView
     from meshcourse.widgets.live.splitting import SplitPanel
     from meshcourse.widgets.live.traffic import TrafficPanel
     from meshcourse.widgets.live.watching import Look, Watching
@@ -26,7 +28,7 @@ class Living(Seeing):
     """A cluster that is watched."""
 
     def traffic_panel(self, target: str = "/productpage", **what: Any) -> TrafficPanel:
-        """Traffic with a start button, a rate slider and live counts; parameters as of `traffic`."""
+        """Traffic with its controls and live counts by version and by code; parameters as of `traffic`."""
         from meshcourse.widgets.live.traffic import TrafficPanel
 
         what = {"rate": 20.0, "n": 1, **what}
@@ -76,9 +78,42 @@ class Living(Seeing):
 
     def watch_graph(
         self, namespace: str = "", *, seconds: float = 30.0, every: float = 2.0
+    ) -> Picking:
+        """Kiali's service graph, drawn again every few seconds; a click on a node or an edge shows its details."""
+        from meshcourse.widgets.live.picking import Picking
+
+        return Picking(lambda: self.graph(namespace, seconds=seconds), every)
+
+    def watch_panel(
+        self,
+        dashboard: boards.Json | str | Path,
+        title: str,
+        minutes: float = 5.0,
+        *,
+        every: float = 2.0,
+        **variables: str,
     ) -> Watching:
-        """Kiali's service graph, drawn again every few seconds."""
-        return _watch(lambda: self.graph(namespace, seconds=seconds), every)
+        """A panel of a dashboard, drawn again every few seconds; parameters as of `panel`."""
+        return _watch(lambda: self.panel(dashboard, title, minutes, **variables), every)
+
+    def watch_heatmap(
+        self, query: str, minutes: float = 5.0, *, every: float = 2.0, **shown: Any
+    ) -> Watching:
+        """Histogram buckets over time, drawn again every few seconds."""
+        return _watch(lambda: self.heatmap(query, minutes, **shown), every)
+
+    def watch_traces(
+        self,
+        service: str = tracing.GATEWAY,
+        *,
+        minutes: float = 5.0,
+        last: int = 6,
+        every: float = 2.0,
+    ) -> TraceView:
+        """The newest traces, and the one that is clicked (else the newest) as a waterfall."""
+        from meshcourse.widgets.live.picking import TraceView
+
+        return TraceView(lambda: self.traces(service, minutes=minutes, limit=last), every)
 
     def watch_log(self, app: str = "", *, last: int = 12, every: float = 1.0) -> Watching:
         """The tail of the access logs of an application's Envoys."""

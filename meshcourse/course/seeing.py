@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, overload
 
 from meshcourse.cluster.cluster import Cluster
-from meshcourse.observe import addons, journey, logs, shipping, tracing
+from meshcourse.observe import addons, boards, journey, logs, shipping, tracing
 from meshcourse.observe.grafana import Grafana
 from meshcourse.observe.jaeger import Jaeger, Trace
 from meshcourse.observe.kiali import Kiali
 from meshcourse.observe.prometheus import Prometheus, Vector
 from meshcourse.observe.result import Result
-from meshcourse.widgets import service_graph, spans, timeseries
+from meshcourse.widgets import board, heatmap, service_graph, spans, timeseries
 
 
 class Seeing(Cluster):
@@ -50,6 +51,43 @@ class Seeing(Cluster):
         if minutes is None:
             return self.prometheus.query(query)
         return timeseries.draw(self.prometheus.range(query, minutes=minutes), **shown)
+
+    def heatmap(self, query: str, minutes: float = 5.0, **shown: Any) -> heatmap.Heatmap:
+        """Buckets over time: ``sum by (le) (increase(…_bucket[1m]))``.
+
+        :param shown: title, unit.
+        """
+        return heatmap.draw(self.prometheus.range(query, minutes=minutes), **shown)
+
+    def panel(
+        self,
+        dashboard: boards.Json | str | Path,
+        title: str,
+        minutes: float = 5.0,
+        **variables: str,
+    ) -> board.Shown:
+        """A panel of a dashboard, drawn here from its definition.
+
+        :param dashboard: Grafana's uid of it, or its JSON, or the path of a file with it.
+        :param variables: what to put for the dashboard's variables; by default what Grafana shows first.
+        """
+        found, asker = self._board(dashboard), boards.Asker(self.prometheus)
+        filled = found.panel(title).filled(asker.variables(found, variables))
+        return board.draw(filled, asker.answers(filled, minutes))
+
+    def dashboard(
+        self, dashboard: boards.Json | str | Path, minutes: float = 5.0, **variables: str
+    ) -> board.Sheet:
+        """All panels of a dashboard; parameters as of `panel`."""
+        found, asker = self._board(dashboard), boards.Asker(self.prometheus)
+        values = asker.variables(found, variables)
+        filled = [panel.filled(values) for panel in found.panels]
+        drawn = [(panel, board.draw(panel, asker.answers(panel, minutes))) for panel in filled]
+        return board.Sheet(found.title, drawn)
+
+    def _board(self, dashboard: boards.Json | str | Path) -> boards.Board:
+        by_name = isinstance(dashboard, str) and not dashboard.endswith(".json")
+        return boards.read(self.grafana.definition(str(dashboard)) if by_name else dashboard)
 
     def traces(
         self,

@@ -40,9 +40,13 @@ class Grafana:
         found = web.get("Grafana", f"{self._base()}/api/search", {"type": "dash-db"})
         return {item["title"]: item["uid"] for item in found}
 
+    def definition(self, uid: str) -> Any:
+        """A dashboard's JSON."""
+        return web.get("Grafana", f"{self._base()}/api/dashboards/uid/{uid}")["dashboard"]
+
     def panels(self, uid: str) -> list[Panel]:
         """The panels of a dashboard that show something."""
-        board = web.get("Grafana", f"{self._base()}/api/dashboards/uid/{uid}")["dashboard"]
+        board = self.definition(uid)
         every = [inner for panel in board["panels"] for inner in (panel, *panel.get("panels", []))]
         return [_panel(panel) for panel in every if panel.get("targets")]
 

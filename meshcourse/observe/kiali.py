@@ -15,6 +15,17 @@ from meshcourse.observe.web import AddonError
 
 #: Shares of failed requests from which Kiali calls an edge degraded and failing (its defaults for 5xx).
 DEGRADED, FAILING = 0.001, 0.10
+_BADGES = {
+    "hasVS": "virtual service",
+    "hasCB": "circuit breaker",
+    "hasFaultInjection": "fault injection",
+    "hasTrafficShifting": "traffic shifting",
+    "hasRequestRouting": "request routing",
+    "hasRequestTimeout": "timeout",
+    "hasMirroring": "mirroring",
+    "hasMissingSC": "no sidecar",
+    "isOutOfMesh": "outside the mesh",
+}
 _APPENDERS = "deadNode,idleNode,istio,responseTime,securityPolicy,serviceEntry,healthConfig"
 
 
@@ -23,6 +34,7 @@ class Node:
     """One node of the graph.
 
     :param kind: ``app``, ``workload``, ``service`` or ``unknown`` (traffic from outside the mesh).
+    :param badges: what rules there are for it, in Kiali's words (``virtual service``, ``circuit breaker`` …).
     """
 
     id: str
@@ -32,6 +44,7 @@ class Node:
     namespace: str = ""
     root: bool = False
     idle: bool = False
+    badges: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -46,6 +59,8 @@ class Edge:
     :param failed: the share of them that failed (5xx, gRPC errors, no answer).
     :param mtls: percent of them that were sent with mutual TLS.
     :param milliseconds: the response time, None if not known.
+    :param codes: percent of the traffic by response code.
+    :param principals: who proved to be at either end ("" if nobody did).
     """
 
     source: Node
@@ -56,6 +71,7 @@ class Edge:
     mtls: float = 0.0
     milliseconds: float | None = None
     codes: dict[str, float] = field(default_factory=dict)
+    principals: tuple[str, str] = ("", "")
 
     @property
     def state(self) -> str:
@@ -229,6 +245,7 @@ def _node(data: Any) -> Node:
         data.get("namespace", ""),
         bool(data.get("isRoot")),
         bool(data.get("isIdle")),
+        tuple(words for mark, words in _BADGES.items() if data.get(mark)),
     )
 
 
@@ -249,6 +266,7 @@ def _edge(data: Any, nodes: dict[str, Node]) -> Edge:
         float(data.get("isMTLS") or 0.0),
         float(took) if took is not None else None,
         {code: _percent(each) for code, each in (traffic.get("responses") or {}).items()},
+        (data.get("sourcePrincipal", ""), data.get("destPrincipal", "")),
     )
 
 

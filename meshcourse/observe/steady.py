@@ -1,11 +1,14 @@
-"""Traffic without an end, whose rate may be changed while it runs."""
+"""Traffic that may be changed while it runs: how much, what, for how long."""
 
 from __future__ import annotations
 
 import dataclasses
 import threading
 import time
+from collections.abc import Mapping
+from urllib.parse import urlsplit
 
+from meshcourse.errors import MeshcourseError
 from meshcourse.observe.result import Result, Sample
 from meshcourse.observe.traffic import Plan, Run
 
@@ -25,6 +28,9 @@ class Steady:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self.rate = plan.rate
+        #: How long each start sends; 0 until it is stopped.
+        self.seconds = 0.0
+        self._ends = 0.0
         self._lock = threading.Lock()
         self._runs: list[Run] = []
         self._began = 0.0
@@ -39,8 +45,20 @@ class Steady:
             if self.running:
                 return
             self._began = self._began or time.time()
-            plan = dataclasses.replace(self._plan, n=None, seconds=_FOREVER, rate=self.rate)
-            self._runs.append(Run(plan))
+            self._ends = time.monotonic() + (self.seconds or _FOREVER)
+            self._send()
+
+    def _send(self) -> None:
+        left = max(0.1, self._ends - time.monotonic())
+        plan = dataclasses.replace(self._plan, n=None, seconds=left, rate=self.rate)
+        self._runs.append(Run(plan))
+
+    def _again(self) -> None:
+        """Go on with what has changed, until the same end."""
+        with self._lock:
+            if self.running:
+                self.stop()
+                self._send()
 
     def stop(self) -> None:
         """Send no more."""
@@ -50,9 +68,57 @@ class Steady:
     def change(self, rate: float) -> None:
         """Another rate from now on, in requests per second."""
         self.rate = max(rate, 0.1)
-        if self.running:
+        self._again()
+
+    @property
+    def path(self) -> str:
+        """Path and query of what is asked for."""
+        parts = urlsplit(self._plan.url)
+        return parts.path + (f"?{parts.query}" if parts.query else "")
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return self._plan.headers
+
+    @property
+    def user(self) -> str:
+        return self._plan.user
+
+    def ask(
+        self,
+        *,
+        path: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        user: str | None = None,
+    ) -> None:
+        """Other requests from now on; what is not named stays.
+
+        :raises MeshcourseError: for a path that does not begin with a slash.
+        """
+        if path is not None and not path.startswith("/"):
+            raise MeshcourseError(f"{path!r} is not a path", remedy="It begins with a slash.")
+        parts, plan = urlsplit(self._plan.url), self._plan
+        self._plan = dataclasses.replace(
+            plan,
+            url=plan.url if path is None else f"{parts.scheme}://{parts.netloc}{path}",
+            headers=plan.headers if headers is None else headers,
+            user=plan.user if user is None else user,
+        )
+        self._again()
+
+    def forget(self) -> None:
+        """Count from zero."""
+        with self._lock:
+            running = self.running
             self.stop()
-            self.start()
+            self._runs = []
+            if running:
+                self._send()
+
+    @property
+    def problem(self) -> str:
+        """Why the newest run could not send at all ("" if it could)."""
+        return self._runs[-1].problem if self._runs else ""
 
     @property
     def now(self) -> float:

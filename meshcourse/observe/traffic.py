@@ -100,6 +100,11 @@ class Run:
         return self._thread.is_alive()
 
     @property
+    def problem(self) -> str:
+        """Why nothing could be sent at all ("" if it could)."""
+        return str(self._error) if self._error is not None else ""
+
+    @property
     def stopping(self) -> bool:
         """Was it told to stop?"""
         return self._stop.is_set()

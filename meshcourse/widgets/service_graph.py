@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from meshcourse.observe.kiali import Edge, Graph, Node
 from meshcourse.widgets import svg
-from meshcourse.widgets.picture import Picture
+from meshcourse.widgets.picture import Picture, Table
 
 COLOURS = {"healthy": svg.OUT, "degraded": svg.LATE, "failing": svg.FAILED}
 #: Percent of requests from which an edge counts as encrypted.
@@ -20,6 +20,13 @@ class View(Picture):
     """The picture, and the graph behind it."""
 
     graph: Graph
+
+    def details(self, name: str) -> Table | None:
+        """What is known of a node or an edge: ``details("reviews v1")``, ``details("reviews v1 → ratings v1")``.
+
+        :returns: None if there is no such thing (any more).
+        """
+        return details(self.graph, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +46,48 @@ def draw(graph: Graph) -> View:
     places = layout(shown, graph.edges)
     width = max(place.x for place in places.values()) + _WIDTH + 12
     height = max(place.y for place in places.values()) + _HEIGHT + 34
-    parts = [_edge(edge, places) for edge in graph.edges]
-    parts += [_label(edge, graph, places) for edge in graph.edges]
-    parts += [_node(node, places[node.id]) for node in shown]
+    parts = [svg.pickable(_name(edge), _edge(edge, places)) for edge in graph.edges]
+    parts += [svg.pickable(_name(edge), _label(edge, graph, places)) for edge in graph.edges]
+    parts += [svg.pickable(node.label, _node(node, places[node.id])) for node in shown]
     parts.append(_legend(height))
     return View(svg.page(width, height, *parts, title="service graph"), repr(graph), graph)
+
+
+def _name(edge: Edge) -> str:
+    return f"{edge.source.label} → {edge.target.label}"
+
+
+def details(graph: Graph, name: str) -> Table | None:
+    """A table of what Kiali says of a node or an edge, by its label."""
+    edges = [edge for edge in graph.edges if _name(edge) == name]
+    if edges:
+        return Table((name, ""), [row for edge in edges for row in _edge_rows(edge)])
+    nodes = [node for node in visible(graph) if node.label == name]
+    if not nodes:
+        return None
+    node = nodes[0]
+    rows = [("is", f"{node.kind} in {node.namespace or 'no namespace'}")]
+    rows += [("rules", ", ".join(node.badges))] if node.badges else []
+    rows += [(f"from {e.source.label}", _words(e)) for e in graph.edges if e.target.id == node.id]
+    rows += [(f"to {e.target.label}", _words(e)) for e in graph.edges if e.source.id == node.id]
+    return Table((name, ""), rows)
+
+
+def _words(edge: Edge) -> str:
+    return str(edge).partition(": ")[2]
+
+
+def _edge_rows(edge: Edge) -> list[tuple[str, str]]:
+    took = "not known" if edge.milliseconds is None else f"{edge.milliseconds:.0f} ms on average"
+    source, target = (who or "nobody proved it" for who in edge.principals)
+    return [
+        (edge.protocol, _words(edge)),
+        ("answers", ", ".join(f"{code}: {share:.1f} %" for code, share in edge.codes.items())),
+        ("response time", took),
+        ("mutual TLS", f"{edge.mtls:.0f} % of the requests"),
+        ("caller", source),
+        ("callee", target),
+    ]
 
 
 def visible(graph: Graph) -> list[Node]:
@@ -93,8 +137,18 @@ def _edge(edge: Edge, places: dict[str, Place]) -> str:
     tip = f"M{x2:.0f} {y2 - 4:.0f}L{x2 + 7:.0f} {y2:.0f}L{x2:.0f} {y2 + 4:.0f}Z"
     return (
         f"<path d='{path}' fill='none' stroke='{colour}' stroke-width='2'/>"
-        f"<path d='{tip}' fill='{colour}'/>"
+        f"<path d='{tip}' fill='{colour}'/>{_moving(path, edge)}"
     )
+
+
+def _moving(path: str, edge: Edge) -> str:
+    """Dots that run along the edge, the more requests the faster."""
+    if edge.rate <= 0:
+        return ""
+    seconds = min(6.0, max(0.5, 12 / edge.rate))
+    run = f"<animate attributeName='stroke-dashoffset' from='20' to='0' dur='{seconds:.1f}s' repeatCount='indefinite'/>"
+    style = "fill='none' stroke='#fff' stroke-width='3' stroke-linecap='round' stroke-dasharray='0.1 19.9'"
+    return f"<path class='moving' d='{path}' {style}>{run}</path>"
 
 
 def _label(edge: Edge, graph: Graph, places: dict[str, Place]) -> str:

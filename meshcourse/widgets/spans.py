@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from meshcourse.observe.jaeger import Span, Trace
 from meshcourse.widgets import svg
-from meshcourse.widgets.picture import Picture
+from meshcourse.widgets.picture import Picture, Table
 
 _COLOURS = ("#2b8cae", "#c98a1b", "#1f8f4e", "#7b3f98", "#2b5cb3", "#a34778", "#5b6b7b")
 _LEFT, _WIDTH, _ROW = 330, 380, 24
@@ -20,6 +20,13 @@ class Waterfall(Picture):
     """The picture, and the trace itself."""
 
     trace: Trace
+
+    def details(self, span_id: str) -> Table | None:
+        """The tags of a span; None if the trace has no such span."""
+        found = [span for span in self.trace.spans if span.id == span_id]
+        if not found:
+            return None
+        return Table((f"{found[0].service}: {found[0].name}", ""), sorted(found[0].tags.items()))
 
     def __len__(self) -> int:
         return len(self.trace)
@@ -48,7 +55,7 @@ class Traces:
             return "<i>no traces</i>"
         head = "".join(f"<th style='text-align:left'>{cell}</th>" for cell in _HEAD)
         rows = "".join(
-            "<tr>"
+            f"<tr data-pick='{html.escape(row[1])}' tabindex='0'>"
             + "".join(f"<td style='text-align:left'>{html.escape(cell)}</td>" for cell in row)
             + "</tr>"
             for row in self._rows()
@@ -91,11 +98,12 @@ def _row(number: int, span: Span, depth: int, trace: Trace, colours: dict[str, s
     service = svg.shorten(span.service.removesuffix(".default").removesuffix(".istio-system"), 24)
     plain = span.name.replace(".default.svc.cluster.local", "")
     name = svg.shorten(plain, 50 - depth * 2 - len(service))
-    return (
-        svg.text(indent, y + 13, service, anchor="start", weight="bold", fill=colour, size=11)
-        + svg.text(indent + 7 * len(service) + 6, y + 13, name, anchor="start", size=11)
-        + svg.box(x, y, width, 16, fill=colour, stroke=colour)
-        + svg.text(x + width + 5, y + 13, f"{span.duration * 1000:.1f} ms", anchor="start", size=10)
+    return svg.pickable(
+        span.id,
+        svg.text(indent, y + 13, service, anchor="start", weight="bold", fill=colour, size=11),
+        svg.text(indent + 7 * len(service) + 6, y + 13, name, anchor="start", size=11),
+        svg.box(x, y, width, 16, fill=colour, stroke=colour),
+        svg.text(x + width + 5, y + 13, f"{span.duration * 1000:.1f} ms", anchor="start", size=10),
     )
 
 

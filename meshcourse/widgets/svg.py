@@ -64,6 +64,11 @@ def line(x1: float, y1: float, x2: float, y2: float, *, stroke: str = LINE, dash
     return f"<path d='M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}' stroke='{stroke}' fill='none'{dashed}/>"
 
 
+def pickable(name: str, *parts: str) -> str:
+    """Parts that a live view reports when they are clicked (`widgets.live.view`)."""
+    return f"<g data-pick='{html.escape(name)}' tabindex='0'>{''.join(parts)}</g>"
+
+
 def page(width: float, height: float, *parts: str, title: str = "") -> str:
     """The whole picture."""
     return (

@@ -39,6 +39,22 @@ class Slider:
     kind: str = "slider"
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Text:
+    """A line to write; reported as ``typed(name, text)`` when it is left.
+
+    :param hint: shown while it is empty.
+    :param width: in characters.
+    """
+
+    name: str
+    label: str
+    value: str
+    hint: str = ""
+    width: int = 16
+    kind: str = "text"
+
+
 class View(anywidget.AnyWidget):  # type: ignore[misc]
     """Shows HTML under controls. Subclasses say what happens when a control is used.
 
@@ -62,7 +78,7 @@ class View(anywidget.AnyWidget):  # type: ignore[misc]
         self.words = words
         self.html = html
 
-    def offer(self, controls: Sequence[Button | Slider]) -> None:
+    def offer(self, controls: Sequence[Button | Slider | Text]) -> None:
         """Replace the controls."""
         self.controls = [dataclasses.asdict(each) for each in controls]
 
@@ -77,6 +93,12 @@ class View(anywidget.AnyWidget):  # type: ignore[misc]
 
     def chosen(self, name: str, value: float) -> None:
         """A slider was moved."""
+
+    def typed(self, name: str, text: str) -> None:
+        """A line was written."""
+
+    def picked(self, name: str) -> None:
+        """Something in the picture that carries ``data-pick`` was clicked."""
 
     def stop(self) -> None:
         """End all work in the background."""
@@ -98,7 +120,15 @@ class View(anywidget.AnyWidget):  # type: ignore[misc]
         elif kind == "pressed":
             self.pressed(str(content["name"]))
         elif kind == "set":
-            self.chosen(str(content["name"]), float(content["value"]))
+            self._set(str(content["name"]), content["value"])
+        elif kind == "picked":
+            self.picked(str(content["name"]))
+
+    def _set(self, name: str, value: Any) -> None:
+        if isinstance(value, str):
+            self.typed(name, value)
+        else:
+            self.chosen(name, float(value))
 
     def __repr__(self) -> str:
         return self.words

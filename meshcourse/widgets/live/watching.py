@@ -37,7 +37,11 @@ class Watching(View):
         except MeshcourseError as error:
             self.show(f"<i>{html.escape(str(error))}</i>", str(error))
         else:
-            self.show(drawn(found), repr(found))
+            self.show(*self.compose(found))
+
+    def compose(self, found: Any) -> tuple[str, str]:
+        """What to show of what was found: HTML, and the same in words."""
+        return drawn(found), repr(found)
 
     def shown(self) -> None:
         self._ticker.start()

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import SimpleNamespace
 
 import pytest
 
 from meshcourse.errors import MeshcourseError
+from meshcourse.observe.jaeger import Span, Trace
 from meshcourse.observe.result import Result, Sample
+from meshcourse.observe.steady import Steady
+from meshcourse.observe.traffic import Plan
+from meshcourse.widgets import spans
 from meshcourse.widgets.live import background
+from meshcourse.widgets.live.picking import Picking, TraceView
 from meshcourse.widgets.live.traffic import TrafficPanel
 from meshcourse.widgets.live.view import Button, Slider, View
 from meshcourse.widgets.live.watching import Watching
-from meshcourse.widgets.picture import Picture
+from meshcourse.widgets.picture import Picture, Table
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +53,9 @@ class Source:
     """Traffic that is only counted."""
 
     def __init__(self) -> None:
-        self.rate, self.running, self.now = 20.0, False, 19.6
+        self.rate, self.seconds, self.running, self.now = 20.0, 0.0, False, 19.6
+        self.path, self.user, self.problem = "/productpage", "", ""
+        self.headers: Mapping[str, str] = {}
         self.samples: list[Sample] = []
 
     def start(self) -> None:
@@ -60,6 +67,20 @@ class Source:
 
     def change(self, rate: float) -> None:
         self.rate = rate
+
+    def ask(
+        self,
+        *,
+        path: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        user: str | None = None,
+    ) -> None:
+        self.path = self.path if path is None else path
+        self.headers = self.headers if headers is None else headers
+        self.user = self.user if user is None else user
+
+    def forget(self) -> None:
+        self.samples.clear()
 
     def result(self) -> Result:
         return Result("http://x/", tuple(self.samples), 1.0)
@@ -126,15 +147,118 @@ def test_the_panel_obeys_its_controls() -> None:
     assert "press Start to send 20 a second" in repr(panel)
     message(panel, type="pressed", name="start")
     until(lambda: "now 20 a second" in repr(panel))
-    assert [control.get("enabled") for control in panel.controls] == [False, True, None]
+    shown = {control["name"]: control for control in panel.controls}
+    assert (shown["start"]["enabled"], shown["stop"]["enabled"]) == (False, True)
     message(panel, type="set", name="rate", value=75)
-    assert source.rate == panel.controls[2]["value"] == 75
+    message(panel, type="set", name="seconds", value=30)
+    assert (source.rate, source.seconds) == (75, 30)
+    message(panel, type="set", name="path", value="/api/v1/products")
+    message(panel, type="set", name="headers", value=" end-user: jason; x-a: b:c ;")
+    message(panel, type="set", name="user", value="jason")
+    assert (source.path, source.user) == ("/api/v1/products", "jason")
+    assert source.headers == {"end-user": "jason", "x-a": "b:c"}
+    values = {control["name"]: control.get("value") for control in panel.controls}
+    assert (values["rate"], values["headers"]) == (75, "end-user: jason; x-a: b:c")
     message(panel, type="pressed", name="stop")
     until(lambda: "stopped" in repr(panel))
     until(lambda: panel.controls[0]["enabled"])
     assert panel.result.n == 1
     message(panel, type="nonsense")
+    message(panel, type="pressed", name="forget")
+    assert "no requests yet" in repr(panel)
     panel.close()
+
+
+def test_the_panel_counts_by_version_and_by_code() -> None:
+    source = Source()
+    panel = TrafficPanel(source, every=60)
+    answers = [(200, "v1")] * 3 + [(200, "v2")] + [(503, "")]
+    source.samples = [Sample(0.0, 0.0, 0.01, status, label) for status, label in answers]
+    panel.refresh()
+    words = repr(panel)
+    versions, codes = words.split("by response code:")
+    assert "v1              3  75.0%" in versions
+    assert "200             4  80.0%" in codes
+    assert "503             1  20.0%" in codes
+    assert panel.html.count("<svg") == 2
+    panel.close()
+
+
+@pytest.mark.parametrize("wrong", ["jason", ": x", "a b: c"])
+def test_what_is_no_header_is_said_and_changes_nothing(wrong: str) -> None:
+    source = Source()
+    panel = TrafficPanel(source, every=60)
+    message(panel, type="set", name="headers", value=wrong)
+    assert "is not a header" in repr(panel)
+    assert source.headers == {}
+    message(panel, type="set", name="headers", value="")
+    assert "is not a header" not in repr(panel)
+    panel.close()
+
+
+def test_a_run_that_could_not_begin_says_why() -> None:
+    source = Source()
+    source.problem = "cannot <sign in>"
+    panel = TrafficPanel(source, every=60)
+    assert "cannot <sign in>" in repr(panel)
+    assert "cannot &lt;sign in&gt;" in panel.html
+    panel.close()
+
+
+class Known(Picture):
+    """A picture that knows more of one thing."""
+
+    def details(self, name: str) -> Table | None:
+        return Table((name, ""), [("rate", "3")]) if name == "web" else None
+
+
+def test_a_click_shows_details_until_the_next() -> None:
+    view = Picking(lambda: Known("<svg/>", "picture"), every=60)
+    message(view, type="picked", name="web")
+    assert repr(view) == "picture\n\nweb\nrate  3"
+    assert "<td" in view.html
+    message(view, type="picked", name="db")
+    assert "not in the picture any more" in repr(view)
+    message(view, type="picked", name="db")
+    assert repr(view) == "picture"
+    view.close()
+
+
+def trace(name: str, start: float) -> Trace:
+    root = Span(f"{name}-1", "", "GET /", "gateway", start, 0.2, {"http.status_code": "200"})
+    return Trace(name, (root, Span(f"{name}-2", f"{name}-1", "call", "web", start, 0.1)))
+
+
+def test_a_trace_that_was_clicked_stays_while_newer_ones_come() -> None:
+    newest = [trace("aaa", 1.0)]
+    view = TraceView(lambda: spans.Traces(tuple(newest)), every=60)
+    assert "trace aaa: 2 spans" in repr(view)
+    newest.insert(0, trace("bbb", 2.0))
+    view.refresh()
+    assert "trace bbb: 2 spans" in repr(view)
+    message(view, type="picked", name="aaa")
+    newest.insert(0, trace("ccc", 3.0))
+    view.refresh()
+    assert "trace aaa: 2 spans" in repr(view)
+    message(view, type="picked", name="aaa-1")
+    assert "http.status_code  200" in repr(view)
+    assert "data-pick='ccc'" in view.html
+    view.close()
+
+
+def test_no_traces_are_explained() -> None:
+    view = TraceView(lambda: spans.Traces(()), every=60)
+    assert "is tracing on" in repr(view)
+    view.close()
+
+
+def test_closing_the_panel_ends_real_traffic() -> None:
+    steady = Steady(Plan(url="http://127.0.0.1:9/", n=1, rate=50))
+    panel = TrafficPanel(steady, every=0.02)
+    panel.start()
+    until(lambda: steady.result().n > 3)
+    panel.close()
+    until(lambda: not steady.running)
 
 
 def test_controls_are_plain_values() -> None:
