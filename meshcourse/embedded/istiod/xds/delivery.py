@@ -113,12 +113,12 @@ class Delivery:
         return asked and self.synced(types.LDS) and self.synced(types.RDS)
 
     def _clusters_accepted(self, channel: Channel) -> None:
+        before = {cluster.endpoints for cluster in channel.acked.values()}
         accepted = channel.ack()
         endpoints = self.channels[types.EDS]
-        used = {cluster.endpoints for cluster in accepted.values()}
-        # A cluster that comes back must be waited for again.
-        for name in [name for name in endpoints.acked if name not in used]:
-            del endpoints.acked[name]
+        # A cluster that comes back must be waited for again. (Slots of the bootstrap are never among them.)
+        for name in before - {cluster.endpoints for cluster in accepted.values()}:
+            endpoints.acked.pop(name, None)
 
     # -- what follows --------------------------------------------------------------------------
 
