@@ -107,7 +107,9 @@ class SplitPanel(View):
             self.stop()
 
     def chosen(self, name: str, value: float) -> None:
-        self.set(shares.rebalanced(self._shown(), name, value))
+        wanted = shares.rebalanced(self._shown(), name, value)
+        if wanted != self.weights:  # a browser may say the same twice
+            self.set(wanted)
 
     def refresh(self) -> None:
         """Draw what is known now."""

@@ -3,42 +3,46 @@
 from __future__ import annotations
 
 import http.server
-import json
-import os
 import re
-import secrets
 import shutil
-import socket
-import subprocess
-import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.integration.browser import jupyter
+
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
-SCREENSHOTS = Path(__file__).parents[3] / "build" / "screenshots"
 CELL = """
+from IPython.display import display
+from meshcourse.observe.kiali import Edge, Graph, Node
 from meshcourse.observe.steady import Steady
 from meshcourse.observe.traffic import Plan
+from meshcourse.widgets import service_graph
+from meshcourse.widgets.live.picking import Picking
 from meshcourse.widgets.live.traffic import TrafficPanel
-panel = TrafficPanel(Steady(Plan(url={url!r}, n=1, rate=20)))
-panel
+
+version = lambda status, headers, body: headers.get("x-version", "")
+panel = TrafficPanel(Steady(Plan(url={url!r}, n=1, rate=20, classify=version)))
+web, db = Node("1", "app", "web", "v1"), Node("2", "app", "db", "v1")
+graph = Graph(30.0, (web, db), (Edge(web, db, "http", 4.0, codes={{"200": 100.0}}),))
+display(panel, Picking(lambda: service_graph.draw(graph)))
 """
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
-    """200, and every fifth time 503."""
+    """200 by v1, to jason by v2, every fifth time 503; at /teapot 418."""
 
     count = 0
 
     def do_GET(self) -> None:
         Answers.count += 1
-        self.send_response(503 if Answers.count % 5 == 0 else 200)
+        teapot = self.path == "/teapot"
+        self.send_response(418 if teapot else 503 if Answers.count % 5 == 0 else 200)
+        self.send_header("x-version", "v2" if self.headers["end-user"] == "jason" else "v1")
         self.send_header("Content-Length", "2")
         self.end_headers()
         self.wfile.write(b"ok")
@@ -61,92 +65,90 @@ def answers() -> Iterator[str]:
 @pytest.fixture
 def lab(tmp_path: Path, answers: str) -> Iterator[str]:
     """JupyterLab with one notebook; its URL."""
-    cell = {
-        "cell_type": "code", "id": "a", "metadata": {}, "outputs": [], "execution_count": None,
-        "source": CELL.format(url=answers).strip(),
-    }  # fmt: skip
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    notebook = {"cells": [cell], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
-    (tmp_path / "panel.ipynb").write_text(json.dumps(notebook))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    token, home = secrets.token_hex(8), tmp_path / "home"
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", "--allow-root"]
-    settings = [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={tmp_path}"]
-    with subprocess.Popen(
-        [*command, *settings, "--ip=127.0.0.1"],
-        env={**os.environ, "HOME": str(home), "JUPYTER_CONFIG_DIR": str(home / "config")},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        try:
-            until(lambda: answering(f"http://127.0.0.1:{port}/api?token={token}"), 60)
-            yield f"http://127.0.0.1:{port}/lab/tree/panel.ipynb?token={token}"
-        finally:
-            process.terminate()
-            process.wait(20)
+    with jupyter.serving(tmp_path, CELL.format(url=answers)) as url:
+        yield url
 
 
-def answering(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
-
-
-def until(condition: Any, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.2)
+def said(page: Any) -> str:
+    return str(page.locator(".mesh-body").first.inner_text())
 
 
 def sent(page: Any) -> int:
     """How many requests the panel says were sent."""
-    found = re.search(r"(\d+) requests in", page.locator(".mesh-body").inner_text())
+    found = re.search(r"(\d+) requests in", said(page))
     return int(found[1]) if found else 0
 
 
-def test_traffic_is_started_made_faster_and_stopped(lab: str) -> None:
+def control(page: Any, name: str) -> Any:
+    return page.locator(f'.mesh-view [data-name="{name}"]')
+
+
+def put(page: Any, name: str, value: str) -> None:
+    """Move a slider, or write a line and leave it."""
+    control(page, name).fill(value)
+    control(page, name).dispatch_event("change")
+
+
+def rate(page: Any) -> float:
+    before, began = sent(page), time.monotonic()
+    time.sleep(2)
+    return (sent(page) - before) / (time.monotonic() - began)
+
+
+@pytest.fixture
+def page(lab: str) -> Iterator[Any]:
+    """The notebook, its cell executed."""
     sync_api = pytest.importorskip("playwright.sync_api")
     chromium = shutil.which("chromium") or pytest.skip("there is no Chromium")
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    jupyter.SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1200, "height": 800})
-        page.goto(lab)
-        page.locator(".jp-CodeCell").first.wait_for(timeout=60_000)
-        page.get_by_text("| Idle").first.wait_for(
-            timeout=60_000
-        )  # a kernel that is not there yet runs nothing
-        page.locator(".jp-CodeCell .cm-content").first.click()
-        page.keyboard.press("Shift+Enter")
-        start = page.locator('.mesh-view button[data-name="start"]')
-        start.wait_for(timeout=60_000)
-        assert "no requests yet" in page.locator(".mesh-body").inner_text()
-        start.click()
-        until(lambda: sent(page) >= 20, 20)
-        assert not start.is_enabled()
-
-        slow, began = sent(page), time.monotonic()
-        time.sleep(2)
-        slow_rate = (sent(page) - slow) / (time.monotonic() - began)
-        slider = page.locator('.mesh-view input[data-name="rate"]')
-        slider.fill("120")
-        slider.dispatch_event("change")
-        until(lambda: "120" in page.locator(".mesh-control output").inner_text(), 10)
-        fast, began = sent(page), time.monotonic()
-        time.sleep(2)
-        fast_rate = (sent(page) - fast) / (time.monotonic() - began)
-        assert fast_rate > 2 * slow_rate
-        assert "503" in page.locator(".mesh-body").inner_text()
-        page.locator(".mesh-view").screenshot(path=str(SCREENSHOTS / "traffic-panel.png"))
-        page.screenshot(path=str(SCREENSHOTS / "jupyterlab.png"))
-
-        page.locator('.mesh-view button[data-name="stop"]').click()
-        until(start.is_enabled, 10)
-        at_rest = Answers.count
-        time.sleep(1)
-        assert Answers.count == at_rest
+        found = browser.new_page(viewport={"width": 1250, "height": 1000})
+        jupyter.run_first_cell(found, lab)
+        control(found, "start").wait_for(timeout=60_000)
+        yield found
         browser.close()
+
+
+def test_the_controls_do_what_they_say(page: Any) -> None:
+    assert "no requests yet" in said(page)
+    control(page, "start").click()
+    jupyter.until(lambda: sent(page) >= 20, 20)
+    assert not control(page, "start").is_enabled()
+    slow = rate(page)
+    put(page, "rate", "120")
+    jupyter.until(lambda: "120" in page.locator(".mesh-control output").first.inner_text(), 10)
+    assert rate(page) > 2 * slow
+    assert "by response code:" in said(page)
+    assert {"v1", "503"} <= set(page.locator(".mesh-body svg text").all_text_contents())
+    page.locator(".mesh-view").first.screenshot(path=str(jupyter.SCREENSHOTS / "traffic-panel.png"))
+    page.screenshot(path=str(jupyter.SCREENSHOTS / "jupyterlab.png"))
+
+    put(page, "headers", "end-user: jason")
+    control(page, "forget").click()
+    jupyter.until(lambda: "v2" in page.locator(".mesh-body svg text").all_text_contents(), 20)
+    put(page, "headers", "jason")
+    jupyter.until(lambda: "is not a header" in said(page), 10)
+    put(page, "path", "/teapot")
+    jupyter.until(lambda: "HTTP 418" in said(page), 20)
+
+    control(page, "stop").click()
+    jupyter.until(control(page, "start").is_enabled, 10)
+    at_rest = Answers.count
+    time.sleep(1)
+    assert Answers.count == at_rest
+    put(page, "seconds", "10")
+    jupyter.until(lambda: "10 s" in page.locator(".mesh-control output").nth(1).inner_text(), 10)
+    click_the_graph(page)
+
+
+def click_the_graph(page: Any) -> None:
+    """A node's details come with a click, an edge's with another, and none with the same again."""
+    graph = page.locator(".mesh-view").nth(1)
+    graph.locator('[data-pick="db v1"]').click()
+    jupyter.until(lambda: "from web v1" in graph.inner_text(), 10)
+    graph.locator('[data-pick="web v1 → db v1"] text').first.click()
+    jupyter.until(lambda: "200: 100.0 %" in graph.inner_text(), 10)
+    graph.screenshot(path=str(jupyter.SCREENSHOTS / "graph-details.png"))
+    graph.locator('[data-pick="web v1 → db v1"] text').first.click()
+    jupyter.until(lambda: "200: 100.0 %" not in graph.inner_text(), 10)
