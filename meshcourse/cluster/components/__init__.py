@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from meshcourse.cluster.cluster import Cluster
-from meshcourse.cluster.components import addons, istio, world
+from meshcourse.cluster.components import addons, gateway_api, istio, world
 from meshcourse.cluster.components.bookinfo import BOOKINFO
 from meshcourse.cluster.components.boutique import BOUTIQUE
 from meshcourse.cluster.errors import ClusterError
@@ -38,6 +38,7 @@ REGISTRY: dict[str, Component] = {
     "bookinfo": Component(("istio",), BOOKINFO.start, BOOKINFO.remove),
     "boutique": Component(("istio",), BOUTIQUE.start, BOUTIQUE.remove),
     "world": Component((), world.start, world.remove),
+    "gateway-api": Component((), gateway_api.start, gateway_api.remove),
     "prometheus": Component(("istio",), addons.starter("prometheus"), addons.remover("prometheus")),
     "grafana": Component(("prometheus",), addons.starter("grafana"), addons.remover("grafana")),
     "jaeger": Component(("istio",), addons.starter("jaeger"), addons.remover("jaeger")),
