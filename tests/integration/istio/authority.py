@@ -19,6 +19,8 @@ class Authority:
     def __init__(self) -> None:
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.certificate = self._sign("test root", self.key.public_key(), ca=True)
+        #: The serial numbers of certificates by name.
+        self.leaf_of: dict[str, int] = {}
 
     def _sign(self, name: str, public: Any, *, ca: bool = False, issuer: Any = None) -> Any:
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -45,12 +47,28 @@ class Authority:
     def leaf(self, name: str) -> tuple[str, str]:
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self._sign(name, key.public_key(), issuer=self.certificate.subject)
+        self.leaf_of[name] = certificate.serial_number
         pem = key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
         return certificate.public_bytes(serialization.Encoding.PEM).decode(), pem.decode()
+
+    def revoked(self, *serials: int) -> str:
+        """A list of revoked certificates."""
+        now = dt.datetime.now(dt.UTC)
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self.certificate.subject)
+            .last_update(now - dt.timedelta(minutes=1))
+            .next_update(now + dt.timedelta(hours=1))
+        )
+        for serial in serials:
+            one = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now)
+            builder = builder.add_revoked_certificate(one.build())
+        found = builder.sign(self.key, hashes.SHA256())
+        return found.public_bytes(serialization.Encoding.PEM).decode()
 
     def client(
         self, pair: tuple[str, str] | None = None, folder: Path | None = None

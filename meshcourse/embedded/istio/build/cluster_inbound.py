@@ -5,7 +5,7 @@ from __future__ import annotations
 from meshcourse.embedded.istio import names
 from meshcourse.embedded.istio.build import cluster_policy, labels, proto
 from meshcourse.embedded.istio.inbound import Target
-from meshcourse.embedded.istio.model import Json, MeshConfig, Proxy
+from meshcourse.embedded.istio.model import Json, MeshConfig, Protocol, Proxy
 
 
 def build(proxy: Proxy, target: Target, policy: cluster_policy.Policy, mesh: MeshConfig) -> Json:
@@ -30,7 +30,10 @@ def build(proxy: Proxy, target: Target, policy: cluster_policy.Policy, mesh: Mes
         cluster["metadata"] = labels.service_metadata(target.service)
     if target.protocol.http:
         cluster |= cluster_policy.protocol_options(
-            own, http2=target.protocol.http2, auto=False, auto_sni={}
+            own,
+            http2=target.protocol.http2,
+            auto=target.protocol is Protocol.AUTO,
+            auto_sni={},
         )
     return cluster
 

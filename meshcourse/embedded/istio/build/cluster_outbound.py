@@ -64,7 +64,9 @@ def build(target: Target, mesh: MeshConfig) -> Json:
     policy = destination_rules.policy_for(target.rule, target.port.number, target.subset)
     protocol = target.port.protocol
     http2 = protocol.http2 or (protocol.http and cluster_policy.upgrades(policy, mesh))
-    socket = cluster_tls.build(_upstream(target, mesh, http2=http2), _tls(target, policy))
+    follows = protocol.http and cluster_policy.follows(policy, auto=protocol is Protocol.AUTO)
+    upstream = _upstream(target, mesh, http2=http2, follows=follows)
+    socket = cluster_tls.build(upstream, _tls(target, policy))
     cluster: Json = {
         "name": target.name,
         **_discovery(target, policy),
@@ -114,13 +116,16 @@ def _common(policy: Mapping[str, Any], target: Target, mesh: MeshConfig) -> Json
     return {"common_lb_config": result} if result else {}
 
 
-def _upstream(target: Target, mesh: MeshConfig, *, http2: bool) -> cluster_tls.Upstream:
+def _upstream(
+    target: Target, mesh: MeshConfig, *, http2: bool, follows: bool
+) -> cluster_tls.Upstream:
     return cluster_tls.Upstream(
         server_name=names.sni(target.port.number, target.subset, target.service.hostname),
         identities=identities(target, mesh),
         protocol=target.port.protocol,
         http2=http2,
         automatic=mesh.auto_mtls and not target.service.external,
+        follows=follows,
     )
 
 

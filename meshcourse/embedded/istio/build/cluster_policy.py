@@ -196,6 +196,12 @@ def _version(http: Policy, *, http2: bool, auto: bool) -> Json:
     return {"explicit_http_config": {"http2_protocol_options": streams}}
 
 
+def follows(policy: Policy, *, auto: bool) -> bool:
+    """Whether requests are sent on in the client's version of HTTP."""
+    http = (policy.get("connectionPool") or {}).get("http") or {}
+    return auto or bool(http.get("useClientProtocol"))
+
+
 def upgrades(policy: Policy, mesh: MeshConfig) -> bool:
     """Whether HTTP/1 ports are to be called with HTTP/2 (``h2UpgradePolicy``)."""
     http = (policy.get("connectionPool") or {}).get("http") or {}

@@ -21,6 +21,8 @@ class Upstream:
     :param server_name: the mesh's server name for it (`names.sni`).
     :param identities: SPIFFE ids its endpoints may have.
     :param automatic: whether endpoints may be asked for mutual TLS without a setting.
+    :param follows: whether it speaks the client's version of HTTP: the offer then names none, and
+        the server looks at the first bytes.
     """
 
     server_name: str
@@ -28,9 +30,12 @@ class Upstream:
     protocol: Protocol
     http2: bool
     automatic: bool
+    follows: bool = False
 
     @property
     def alpn(self) -> Sequence[str]:
+        if self.follows:
+            return tls.ALPN_TCP
         if self.http2:
             return tls.ALPN_HTTP2
         return tls.ALPN_HTTP1 if self.protocol.http else tls.ALPN_TCP
