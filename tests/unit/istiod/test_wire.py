@@ -174,5 +174,5 @@ def test_unchanged_resources_are_encoded_once() -> None:
 
 
 def test_a_bad_resource_is_named() -> None:
-    with pytest.raises(wire.EncodeError, match=r"CDS bad: .*no field"):
+    with pytest.raises(wire.EncodeError, match=r"bad: .*no field"):
         encode.ResourceCache().target(model.Resources(clusters={"bad": {"nme": ""}}), "1", 0)

@@ -35,7 +35,7 @@ class ResourceError(wire.EncodeError):
     """A resource that cannot even be sent; the message names it."""
 
     def __init__(self, type_url: str, message: str) -> None:
-        super().__init__(f"{types.short(type_url)} {message}")
+        super().__init__(message)
         self.type_url = type_url
 
 
