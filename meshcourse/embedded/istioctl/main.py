@@ -14,6 +14,7 @@ from meshcourse.errors import MeshcourseError
 
 _COMMANDS = (
     "analyze",
+    "experimental",
     "install",
     "kube_inject",
     "proxy_config",

@@ -46,7 +46,8 @@ class Parser(argparse.ArgumentParser):
 
         :raises Failure: always.
         """
-        raise Failure(self._said(message), code=USAGE)
+        own = bool(self.unknown) and _CHOICE.match(message) is not None
+        raise Failure(self._said(message), code=1 if own else USAGE)
 
     def _said(self, message: str) -> str:
         if found := _CHOICE.match(message):
