@@ -41,6 +41,10 @@ class Log:
     def __getitem__(self, index: int) -> Line:
         return self.lines[index]
 
+    def to(self, service: str) -> Log:
+        """The lines of calls to a service only."""
+        return Log(tuple(one for one in self.lines if one.entry.towards.split(" ")[0] == service))
+
     @property
     def rows(self) -> list[tuple[str, ...]]:
         """A row for each line, as under `HEAD`."""

@@ -42,6 +42,7 @@ def test_a_log_is_a_table() -> None:
     assert "#b23b3b" in found._repr_html_()
     assert (len(found), found[1].entry.flags) == (2, "UF")
     assert repr(logs.Log(())) == "no lines"
+    assert (len(found.to("reviews")), len(found.to("v2")), len(found.to("ratings"))) == (2, 0, 0)
 
 
 def test_until_looks_again_and_gives_up_in_time() -> None:
