@@ -172,3 +172,67 @@ async def test_sampling_is_a_share_and_changes_with_routes_only(clean: live.Live
     await clean.apply(telemetry(spec.format(share=0)))
     answers = await asyncio.gather(*(call(clean) for _ in range(30)))
     assert not any(one.body["headers"].get("x-b3-sampled") == "1" for one in answers)
+
+
+def counted(mesh: live.Live, where: str, code: str) -> float:
+    found = mesh.metrics(pod(mesh, where), "istio_requests_total")
+    return sum(value for labels, value in found if labels["response_code"] == code)
+
+
+async def test_counters_survive_new_listeners(clean: live.Live) -> None:
+    """A Telemetry changes listeners; what they counted before must not be lost with them."""
+    web = pod(clean, "web")
+    sent = 0
+    for expression in ("response.code > 600", "response.code > 700", "response.code > 800"):
+        for _ in range(20):
+            await call(clean, headers={"x-answer": "278"})
+            sent += 1
+        before = listeners_changed(clean, web)
+        entry = f"{{providers: [{{name: envoy}}], filter: {{expression: {expression}}}}}"
+        await clean.apply(telemetry(f"{{accessLogging: [{entry}]}}"))
+        await until(lambda before=before: listeners_changed(clean, web) > before)  # type: ignore[misc]
+    for name in (web, pod(clean, "api")):  # until the old ones are really gone
+        await until(lambda name=name: "draining: 0" in draining(clean, name))  # type: ignore[misc]
+    for where in ("web", "api"):
+        await until(lambda where=where: counted(clean, where, "278") == sent)  # type: ignore[misc]
+
+
+def draining(mesh: live.Live, name: str) -> str:
+    return mesh.plane.admin(
+        name, "/stats?filter=listener_manager.total_filter_chains_draining"
+    ).decode()
+
+
+def listeners_changed(mesh: live.Live, name: str) -> int:
+    """How often this Envoy replaced listeners or their filter chains."""
+    text = mesh.plane.admin(name, "/stats?filter=listener_manager.*(modified|updated)").decode()
+    return sum(int(line.rpartition(" ")[2]) for line in text.splitlines())
+
+
+PLAINTEXT = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: api, namespace: default}
+spec:
+  host: api
+  trafficPolicy: {tls: {mode: DISABLE}}
+"""
+
+
+async def test_the_caller_is_known_in_plaintext_and_not_forged(clean: live.Live) -> None:
+    await clean.apply(PLAINTEXT)
+    await call(clean, headers={"x-answer": "279"})
+    await until(lambda: bool(tags(clean, "api", "istio_requests_total", response_code="279")))
+    (labels,) = tags(clean, "api", "istio_requests_total", response_code="279")
+    assert labels["connection_security_policy"] == "none"
+    assert labels["source_workload"] == "web-v1"
+    assert labels["source_principal"] == "unknown"
+
+    where = clean.mesh.snapshot().workloads[clean.pods[pod(clean, "api")]].addresses.pod(9080)
+    forged = {"x-mesh-peer-workload": "web-v1", "x-forwarded-for": f"{NETWORK}.0.1"}
+    url = f"http://{where[0]}:{where[1]}/"
+    answer = await clean.fetch(url, headers={**forged, "x-answer": "280"})
+    assert "x-mesh-peer-workload" not in answer.body["headers"]
+    await until(lambda: bool(tags(clean, "api", "istio_requests_total", response_code="280")))
+    (labels,) = tags(clean, "api", "istio_requests_total", response_code="280")
+    assert labels["source_workload"] == "unknown"
