@@ -46,19 +46,19 @@ class Steady:
                 return
             self._began = self._began or time.time()
             self._ends = time.monotonic() + (self.seconds or _FOREVER)
-            self._send()
+            self._runs.append(self._run())
 
-    def _send(self) -> None:
+    def _run(self) -> Run:
         left = max(0.1, self._ends - time.monotonic())
-        plan = dataclasses.replace(self._plan, n=None, seconds=left, rate=self.rate)
-        self._runs.append(Run(plan))
+        return Run(dataclasses.replace(self._plan, n=None, seconds=left, rate=self.rate))
 
     def _again(self) -> None:
-        """Go on with what has changed, until the same end."""
+        """Go on with what has changed, until the same end; there is no moment at which nothing runs."""
         with self._lock:
             if self.running:
-                self.stop()
-                self._send()
+                before = self._runs[-1]
+                self._runs.append(self._run())
+                before.stop()
 
     def stop(self) -> None:
         """Send no more."""
@@ -109,11 +109,10 @@ class Steady:
     def forget(self) -> None:
         """Count from zero."""
         with self._lock:
-            running = self.running
-            self.stop()
-            self._runs = []
+            before, running = self._runs, self.running
+            self._runs = [self._run()] if running else []
             if running:
-                self._send()
+                before[-1].stop()
 
     @property
     def problem(self) -> str:

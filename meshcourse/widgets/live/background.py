@@ -27,7 +27,7 @@ class Ticker:
 
     def start(self) -> None:
         """Begin; nothing if it runs already."""
-        if self.running:
+        if self.running and not self._stop.is_set():
             return
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(self._stop,), daemon=True)

@@ -252,6 +252,38 @@ def test_no_traces_are_explained() -> None:
     view.close()
 
 
+def test_a_ticker_that_is_ending_can_be_started_again() -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def work() -> None:
+        entered.set()
+        leave.wait(10)
+
+    ticker = background.Ticker(work, every=0.01)
+    ticker.start()
+    assert entered.wait(10)
+    ticker.stop()
+    entered.clear()
+    ticker.start()
+    assert entered.wait(10)
+    ticker.stop()
+    leave.set()
+
+
+def test_a_panel_goes_on_drawing_while_what_it_sends_changes() -> None:
+    steady = Steady(Plan(url="http://127.0.0.1:9/", n=1, rate=100))
+    panel = TrafficPanel(steady, every=0.001)
+    panel.start()
+    for number in range(20):
+        message(panel, type="set", name="path", value=f"/{number}")
+        message(panel, type="set", name="rate", value=100 + number)
+        assert steady.running
+        assert panel._ticker.running
+        assert not panel._ticker._stop.is_set()
+    panel.close()
+    until(lambda: not any(run.running for run in steady._runs))
+
+
 def test_closing_the_panel_ends_real_traffic() -> None:
     steady = Steady(Plan(url="http://127.0.0.1:9/", n=1, rate=50))
     panel = TrafficPanel(steady, every=0.02)
