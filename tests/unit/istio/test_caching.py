@@ -72,9 +72,8 @@ def test_nothing_that_differs_between_sidecars_is_in_outbound_configuration() ->
     resources = mesh.resources("productpage-v1-5d8f-1")
     own = mesh.snapshot().workloads["default", "productpage-v1-5d8f-1"].addresses  # type: ignore[index]
     outbound = [one for name, one in resources.clusters.items() if name.startswith("outbound|")]
-    text = repr([outbound, resources.routes["outbound"]])
-    assert own.app_ip not in text
-    assert "%ENVIRONMENT(ISTIO_META_WORKLOAD_NAME)%" in text
+    assert own.app_ip not in repr([outbound, resources.routes["outbound"]])
+    assert "%ENVIRONMENT(ISTIO_META_WORKLOAD_NAME)%" in repr(resources.listeners["virtualOutbound"])
 
 
 def test_memo_keeps_equal_values_and_forgets_unused_ones() -> None:

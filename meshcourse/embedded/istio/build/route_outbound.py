@@ -12,10 +12,9 @@ from typing import Final
 
 from meshcourse.embedded.istio import names
 from meshcourse.embedded.istio.build import (
-    labels,
+    filters,
     proto,
     route_action,
-    route_headers,
     route_http,
 )
 from meshcourse.embedded.istio.model import Json, MeshConfig, Port, Service
@@ -29,10 +28,6 @@ INTO_CAPTURE: Final[Json] = {
     "match": _CONNECT,
     "route": {"cluster": names.CAPTURE, "timeout": proto.NO_TIMEOUT, **_TUNNEL},
 }
-#: What a sidecar tells the other side about its workload.
-PEER_HEADERS: Final[list[Json]] = [
-    route_headers.option(labels.peer_header(key), labels.own(key)) for key in labels.PEER
-]
 
 
 def tunnel(cluster: str) -> Json:
@@ -60,8 +55,8 @@ def virtual_host(
         "routes": list(routes),
         "include_request_attempt_count": attempts,
     }
-    if internal:
-        result["request_headers_to_add"] = PEER_HEADERS
+    if not internal:
+        result["typed_per_filter_config"] = filters.SILENT
     return result
 
 
