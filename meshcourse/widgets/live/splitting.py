@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
+import time
 from typing import Protocol
 
 from meshcourse.errors import MeshcourseError
@@ -113,6 +115,7 @@ class SplitPanel(View):
 
     def refresh(self) -> None:
         """Draw what is known now."""
+        self._notice()
         found = self.result
         state = (
             f"now {self._source.now:.0f} a second" if self.running else "no visitors: press Start"
@@ -131,6 +134,15 @@ class SplitPanel(View):
         if not self.running and self._ticker.running:
             self._ticker.stop()
             self._offer()
+
+    def _notice(self) -> None:
+        """Somebody else may have moved the weights: a cell below, or kubectl."""
+        with contextlib.suppress(MeshcourseError):
+            now = self._divider.current()
+            if {v: w for v, w in now.items() if w} != {v: w for v, w in self.weights.items() if w}:
+                before = self.weights or dict.fromkeys(self._divider.versions, 1)
+                self._shift = Shift(before, now, time.time(), 0.0, self._divider.yaml())
+                self._offer()
 
     def _shown(self) -> Weights:
         """What the sliders stand at: while nothing divides, every version alike."""

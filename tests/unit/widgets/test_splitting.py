@@ -98,6 +98,17 @@ def test_before_the_first_move_nothing_divides() -> None:
     panel.close()
 
 
+def test_a_change_by_somebody_else_is_noticed() -> None:
+    divider = Divider({"v1": 100})
+    panel = SplitPanel(divider, Source())
+    divider.now = {"v1": 0, "v2": 100}
+    panel.refresh()
+    assert panel.weights == {"v1": 0, "v2": 100}
+    assert sliders(panel) == {"v1": 0, "v2": 100, "v3": 0}
+    assert panel.moves == 0
+    panel.close()
+
+
 def test_a_refusal_is_said_and_forgotten_after_the_next_move() -> None:
     panel = SplitPanel(Divider({"v1": 100}), Source())
     panel.set({"v1": 0, "v2": 0, "v3": 100})
