@@ -219,6 +219,27 @@ def test_tcp_and_grpc() -> None:
     assert grpc["healthStatus"] == "Failure"
 
 
+@pytest.mark.parametrize("policy", ["mutual_tls", "none"])
+def test_bytes_of_nobody_with_mutual_tls_are_those_of_the_source_that_reports_them(
+    policy: str,
+) -> None:
+    wanted = Options(("default",), appenders=frozenset({"securityPolicy"}))
+    asked = assemble.plan(wanted, {"default": 60})
+    known = sample("cart-v1", "redis-v1", 80, "source")
+    arrived = sample("unknown", "redis-v1", 82, connection_security_policy=policy)
+    answers: dict[str, list[Sample]] = {text: [] for text in asked.texts}
+    for text in asked.texts:
+        if text.startswith("sum(rate(istio_tcp_received_bytes_total"):
+            answers[text] = [arrived] if '|destination"' in text else [known]
+    found = edges(assemble.graph(wanted, asked, answers, mesh(), 0))
+    assert ("cart-v1", "redis-v1") in found
+    if policy == "none":
+        assert set(found) == {("cart-v1", "redis-v1"), ("unknown", "redis-v1")}
+        return
+    assert set(found) == {("cart-v1", "redis-v1")}
+    assert found["cart-v1", "redis-v1"]["isMTLS"] == "100"
+
+
 def test_idle_and_dead() -> None:
     gone = [*TRAFFIC, sample("unknown", "gone-v9", 0.0)]
     found = graph(gone, {"appenders": "deadNode,idleNode", "includeIdleEdges": "true"})

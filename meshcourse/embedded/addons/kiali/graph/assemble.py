@@ -60,6 +60,7 @@ def graph(
     for query in asked.traffic:
         build.populate(nodes, query.metric, answers[query.text], options)
     build.add_security(nodes, _joined(asked.security, answers), options)
+    finish.fold_anonymous(nodes)
     times = [sample for text in asked.response_times for sample in answers[text]]
     build.add_response_times(nodes, times, options)
     build.add_throughput(nodes, _joined(asked.throughput, answers), options)

@@ -16,6 +16,36 @@ from meshcourse.embedded.addons.kiali.mesh import Mesh
 from meshcourse.embedded.addons.kiali.options import Options
 
 
+def fold_anonymous(nodes: TrafficMap) -> None:
+    """Traffic of nobody that came with mutual TLS is the same that a source reports under its name.
+
+    Who sends bare TCP is not told to the destination's proxy here; but mutual TLS needs a proxy at the other end,
+    and that one has counted it, too.
+    """
+    for node in [one for one in nodes.values() if one.type == "unknown"]:
+        node.edges = [edge for edge in node.edges if not _folded(edge, nodes)]
+        node.rates["tcpOut"] = sum(edge.rates.get("tcp", 0.0) for edge in node.edges)
+        if not node.edges:
+            del nodes[node.key]
+
+
+def _folded(edge: Edge, nodes: TrafficMap) -> bool:
+    """Hand the lock of an edge on to those with a known source; whether there are any."""
+    if edge.protocol != "tcp" or "isMTLS" not in edge.marks:
+        return False
+    named = [
+        other
+        for node in nodes.values()
+        for other in node.edges
+        if other.target is edge.target and other.protocol == "tcp" and node.type != "unknown"
+    ]
+    for other in named:
+        other.marks.setdefault("isMTLS", edge.marks["isMTLS"])
+    if named:
+        edge.target.rates["tcpIn"] = sum(other.rates.get("tcp", 0.0) for other in named)
+    return bool(named)
+
+
 def add_idle(nodes: TrafficMap, namespace: str, mesh: Mesh, options: Options) -> None:
     """Services and workloads without traffic."""
     places: list[Place] = []
