@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from meshcourse import versions
+from meshcourse import explain, versions
 from meshcourse.cluster import components, tools
 from meshcourse.course.living import Living
 from meshcourse.kubectl import front
@@ -16,8 +16,8 @@ from meshcourse.observe.asking import Asked
 from meshcourse.observe.result import Result
 from meshcourse.rollout import moving
 from meshcourse.rollout.split import Split
+from meshcourse.widgets import explained, waterfall
 from meshcourse.widgets import picture as views
-from meshcourse.widgets import waterfall
 
 
 class Mesh(Living):
@@ -61,6 +61,14 @@ class Mesh(Living):
     def follow(self, target: str = "/productpage", **what: Any) -> views.Picture:
         """Send one request and show which Envoys it passed, from their own access logs."""
         return waterfall.draw(journey.follow(self, target, **what))
+
+    def explain(self, source: str, target: str, **what: Any) -> explained.View:
+        """Where a request would go, and why; nothing is sent: ``explain("deploy/web", "http://reviews:9080/")``.
+
+        :param source: who sends it; "" is somebody outside, who enters by the ingress gateway.
+        :param what: as of `explain.explain`: headers, method.
+        """
+        return explained.draw(explain.explain(self, source, target, **what))
 
     def ask(self, caller: str, url: str, **what: Any) -> Asked:
         """Let a pod with curl send requests, and count what it is answered.

@@ -21,6 +21,7 @@ def register(shell: Any) -> None:
     shell.register_magic_function(kubectl, "line_cell", "kubectl")
     shell.register_magic_function(istioctl, "line", "istioctl")
     shell.register_magic_function(apply, "cell", "apply")
+    shell.register_magic_function(trace_request, "line", "trace_request")
 
 
 def kubectl(line: str, cell: str | None = None) -> None:
@@ -54,6 +55,37 @@ def apply(line: str, cell: str) -> None:
     print(done)
     if not done.ok and not allowed:
         raise CommandFailed(f"{len(done.errors)} of {len(done.rows)} objects were refused")
+
+
+def trace_request(line: str) -> Any:
+    """``%trace_request [--from deploy/x] [-H 'name: value'] [-X METHOD] URL``: where it would go; nothing is sent."""
+    words, _ = _words(line)
+    source, method, target = "", "GET", ""
+    headers: dict[str, str] = {}
+    while words:
+        word, *words = words
+        if word in ("--from", "-H", "-X") and words:
+            value, *words = words
+            if word == "--from":
+                source = value
+            elif word == "-X":
+                method = value
+            else:
+                name, _, text = value.partition(":")
+                headers[name.strip()] = text.strip()
+        elif word.startswith("-") or target:
+            raise ClusterError(
+                f"%trace_request does not know {word!r}",
+                remedy="It takes --from SOURCE, -H 'NAME: VALUE', -X METHOD and one URL.",
+            )
+        else:
+            target = word
+    if not target:
+        raise ClusterError(
+            "%trace_request needs a URL",
+            remedy="For example: %trace_request --from deploy/productpage-v1 http://reviews:9080/",
+        )
+    return course.mesh().explain(source, target, headers=headers, method=method)
 
 
 def _words(line: str) -> tuple[list[str], bool]:

@@ -2,7 +2,7 @@
 
 Belongs here: the immutable model of the mesh (`model`), reading objects into it (`ingest`),
 building Envoy resources for one proxy (`build`, `translate`), what the validating webhook refuses
-(`validate`) and following a request through generated configuration without Envoy (`simulate`).
+(`validate`). Following a request through what is generated is the room `simulate`'s.
 Three stages as in Istio's pilot: ingest, translate, serve; the last one lives in `istiod`.
 
 Does not belong here: I/O of any kind, clocks, environment variables, protobuf. Resources are

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from meshcourse.embedded.istio import gateway_api
 from meshcourse.embedded.istio.gateway_api import matches
-from meshcourse.embedded.istio.simulate import Request, gateway, outbound
+from meshcourse.simulate import Request, gateway, outbound
 from tests.unit.istio import gateways
 from tests.unit.istio.mesh import Mesh, bookinfo
 

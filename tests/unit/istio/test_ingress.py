@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from meshcourse.embedded.istio.model import Source
-from meshcourse.embedded.istio.simulate import Request, gateway
 from meshcourse.embedded.kube import refs
 from meshcourse.embedded.kube.objects import Key
+from meshcourse.simulate import Request, gateway
 from tests.unit.istio.mesh import Mesh, bookinfo
 
 POD = "istio-ingressgateway-v1-5d8f-7"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from meshcourse.embedded.istio import simulate
-from meshcourse.embedded.istio.simulate import Request
+from meshcourse import simulate
+from meshcourse.simulate import Request
 from tests.unit.istio.mesh import BOOKINFO_GATEWAY, REVIEWS_SUBSETS, Mesh, bookinfo
 
 V1 = "{destination: {host: reviews, subset: v1}}"
@@ -284,7 +284,7 @@ def test_authorization() -> None:
     assert arrive(mesh, path="/reviews/0").status == 403
     mesh.apply(POLICY.format(action="DENY", rules="[{to: [{operation: {paths: [/reviews/0]}}]}]"))
     assert (
-        arrive(mesh, path="/reviews/0").failure == "RBAC: denied by ns[default]-policy[one]-rule[0]"
+        arrive(mesh, path="/reviews/0").failure == "RBAC: denied by AuthorizationPolicy one in default (rule 0)"
     )
     assert arrive(mesh, path="/reviews/1").ok
 

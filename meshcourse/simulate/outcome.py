@@ -77,21 +77,27 @@ class Outcome:
     :param status: the response made by Envoy itself (redirect, direct response, denial, no route);
         None if a server answers.
     :param failure: why it goes no further, in words; "" if it does.
+    :param hints: what would have to be different, nearest first.
     :param flag: Envoy's response flag of the failure (NR, UH, NC, UAEX …).
     :param clusters: the share (percent) of each cluster that may get it.
-    :param endpoints: addresses by cluster.
+    :param endpoints: addresses by cluster, of hosts that get requests.
+    :param transports: how each address is called: ``mutual TLS``, ``TLS``, ``plaintext``.
     :param mirrors: clusters that get a copy, with the share of requests.
     :param route: the Envoy route that matched (JSON), for what else it does.
+    :param sent: the request as the next one sees it (rewritten path, host, headers).
     """
 
     steps: tuple[Step, ...] = ()
     status: int | None = None
     failure: str = ""
+    hints: tuple[str, ...] = ()
     flag: str = ""
     clusters: Mapping[str, float] = field(default_factory=dict)
     endpoints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    transports: Mapping[str, str] = field(default_factory=dict)
     mirrors: Mapping[str, float] = field(default_factory=dict)
     route: Mapping[str, Any] = field(default_factory=dict)
+    sent: Request | None = None
 
     @property
     def ok(self) -> bool:
