@@ -23,7 +23,7 @@ course: $(VENV)/.learner
 	$(BIN)/python -m meshcourse.lab.execute --out build $(NOTEBOOKS)
 
 test: lint
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/.learner
 	$(BIN)/python -m tests.bench --out build/bench.json
