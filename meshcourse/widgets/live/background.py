@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 import weakref
@@ -67,8 +66,8 @@ def stop_on_interrupt() -> None:
         return
     shell._mesh_interrupt = True
     shell.events.register("post_run_cell", _after_cell)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, lambda _number, _frame: stop_all())
+    # After every cell the kernel puts back the handler that it found before; this one it shall find.
+    shell.kernel.saved_sigint_handler = lambda _number, _frame: stop_all()
 
 
 def _after_cell(result: Any) -> None:

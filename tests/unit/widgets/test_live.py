@@ -274,7 +274,7 @@ def test_a_panel_goes_on_drawing_while_what_it_sends_changes() -> None:
     steady = Steady(Plan(url="http://127.0.0.1:9/", n=1, rate=100))
     panel = TrafficPanel(steady, every=0.001)
     panel.start()
-    for number in range(20):
+    for number in range(8):
         message(panel, type="set", name="path", value=f"/{number}")
         message(panel, type="set", name="rate", value=100 + number)
         assert steady.running
