@@ -16,6 +16,11 @@ def cluster(name: str, flavour: str = "") -> Encoded:
     return encode.encoded(types.CDS, name, resource, f"{name}/{flavour}".encode())
 
 
+def stand_in(name: str) -> Encoded:
+    """In place of a cluster that is gone; it has its endpoints from another one."""
+    return encode.encoded(types.CDS, name, {"name": name}, f"{name}/stand-in".encode())
+
+
 def assignment(name: str, hosts: str = "h") -> Encoded:
     return encode.encoded(types.EDS, name, {}, f"{name}:{hosts}".encode())
 
@@ -39,7 +44,7 @@ def target(clusters: dict[str, str], routes: Routes, version: str = "1") -> Targ
             types.RDS: {name: route(name, refs) for name, refs in routes.items()},
         },
         version,
-        stand_in=lambda name: cluster(name, "stand-in"),
+        stand_in=stand_in,
     )
 
 
@@ -57,6 +62,7 @@ class EnvoyModel:
         self.nonce: dict[str, str] = {}
         self.refuse: set[str] = set()
         self.received: list[Response] = []
+        self.hosts: dict[str, bool] = {}  # whether a cluster has endpoints
         self._request(types.CDS)
 
     def come_back(self, delivery: Delivery) -> None:
@@ -98,7 +104,8 @@ class EnvoyModel:
         before = self.active | self.warming
         for name, one in listed.items():
             if self.digests.get(name) != one.digest:
-                self.warming.add(name)  # an active one of that name goes on serving meanwhile
+                # An active one of that name goes on serving meanwhile.
+                (self.warming if one.endpoints else self.active).add(name)
                 self.digests[name] = one.digest
         for name in before - listed.keys():
             self.active.discard(name)
@@ -112,6 +119,7 @@ class EnvoyModel:
 
     def _endpoints(self, response: Response) -> None:
         for one in response.resources:
+            self.hosts[one.name] = one.digest != encode.no_endpoints(one.name).digest
             if one.name in self.warming:
                 self.warming.discard(one.name)
                 self.active.add(one.name)
@@ -132,8 +140,9 @@ class EnvoyModel:
         self._request(types.RDS)
 
     def lost(self) -> set[str]:
-        """Clusters that a route sends requests to and that do not exist: each request there is lost."""
-        return {name for refs in self.routes.values() for name in refs} - self.active
+        """Clusters that a route sends requests to and that do not exist or are empty: each request there is lost."""
+        used = {name for refs in self.routes.values() for name in refs}
+        return {name for name in used if name not in self.active or not self.hosts.get(name, True)}
 
     def step(self, now: float, choice: int = 0) -> bool:
         """Let one thing happen (which of the possible ones: `choice`); False if nothing was left to do."""

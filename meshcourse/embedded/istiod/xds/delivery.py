@@ -253,9 +253,13 @@ class Delivery:
         return used
 
     def _with_missing(self, target: Mapping[str, Encoded]) -> Mapping[str, Encoded]:
-        """The target's assignments, what lingering clusters had, and an empty one for whatever else is asked for."""
+        """The target's assignments, what lingering clusters had, and an empty one for whatever else is asked for.
+
+        Clusters that the proxy brought along keep the endpoints they have, until others stand in for them.
+        """
         channel = self.channels[types.EDS]
-        missing = [name for name in channel.names or () if name not in target]
+        asked = (channel.names or frozenset()) - self._brought
+        missing = [name for name in asked if name not in target]
         if not missing:
             return target
         return {**target, **{name: self._last_assignment(name) for name in missing}}
