@@ -6,6 +6,7 @@ is one of topics: `seeing.Seeing` (add-ons, logs) → `living.Living` (views tha
 
 from __future__ import annotations
 
+from meshcourse.cluster.certificates import make as new_certificate
 from meshcourse.course.exercises import (
     begin,
     check,
@@ -35,6 +36,7 @@ __all__ = [
     "kubectl_in",
     "labs",
     "mesh",
+    "new_certificate",
     "open",
     "preflight",
     "solution",
