@@ -116,7 +116,26 @@ def test_the_extension_registers_its_magics() -> None:
         "kubectl": "line_cell",
         "istioctl": "line",
         "apply": "cell",
+        "trace_request": "line",
     }
+
+
+def test_trace_request_reads_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    class Asked:
+        def explain(self, source: str, target: str, **what: Any) -> str:
+            asked.append((source, target, what))
+            return "explained"
+
+    monkeypatch.setattr(opening, "_current", Asked())
+    line = "--from deploy/web -H 'end-user: jason' -X POST http://reviews:9080/0"
+    assert commands.trace_request(line) == "explained"
+    what = {"headers": {"end-user": "jason"}, "method": "POST"}
+    assert asked == [("deploy/web", "http://reviews:9080/0", what)]
+    for bad in ("--to x http://a", "", "http://a http://b"):
+        with pytest.raises(MeshcourseError, match="%trace_request"):
+            commands.trace_request(bad)
 
 
 def test_a_notebook_shows_our_errors_without_a_traceback() -> None:
