@@ -28,6 +28,8 @@ FLUENTD: Final = "fluentd"
 #: The agent replaces them by rename; Envoy watches them.
 CERTIFICATE_FILE: Final = "./sds/default.json"
 ROOTS_FILE: Final = "./sds/rootca.json"
+#: The roots that the machine trusts, in a file that the agent provides.
+SYSTEM_ROOTS_FILE: Final = "./sds/system.pem"
 
 #: What a proxy says of itself → the variable in Envoy's environment that holds it. The agent sets
 #: all of them.

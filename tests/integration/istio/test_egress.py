@@ -5,13 +5,14 @@ Envoys.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from tests.integration.istio import live
+from tests.integration.istio import authority, live
 
 NETWORK = "127.124"
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -114,6 +115,49 @@ async def test_a_service_entry_opens_the_registry(
     assert answer.status == 200
     assert answer.body["app"] == "outside"
     assert not [name for name in answer.body["headers"] if name.startswith("x-mesh-peer")]
+
+
+ORIGINATION = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: outside}}
+spec:
+  host: tls.example.com
+  trafficPolicy: {{tls: {{mode: SIMPLE, sni: tls.example.com{more}}}}}
+"""
+
+
+async def test_tls_origination_believes_nobody_without_a_reason(
+    clean: live.Live, tmp_path: Path
+) -> None:
+    """Signed by an unknown authority, by a known one, and for another name."""
+    outside = authority.Authority()
+    (tmp_path / "root.pem").write_text(outside.root)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    (tmp_path / "server.pem").write_text("".join(outside.leaf("tls.example.com")))
+    context.load_cert_chain(tmp_path / "server.pem")
+    await clean.application("tls", "tls", "v1", OUTSIDE, 8443, context)
+    known = f", caCertificates: {tmp_path}/root.pem"
+    cases = [
+        ("", 503),
+        (known, 200),
+        (f"{known}, subjectAltNames: [tls.example.com]", 200),
+        (f"{known}, subjectAltNames: [other.example.com]", 503),
+        (", insecureSkipVerify: true", 200),
+    ]
+    await clean.apply(
+        ENTRY.format(
+            host="tls.example.com",
+            resolution="STATIC",
+            port=80,
+            target=", targetPort: 8443",
+            more=f"endpoints: [{{address: {OUTSIDE}}}]",
+        )
+    )
+    for more, status in cases:
+        await clean.apply(ORIGINATION.format(more=more))
+        answer = await call(clean, "http://tls.example.com/")
+        assert answer.status == status, (more, answer.body)
 
 
 async def test_a_workload_entry_joins_a_service_entry(clean: live.Live) -> None:

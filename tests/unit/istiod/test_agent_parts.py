@@ -193,3 +193,18 @@ def test_work_in_a_child_returns_its_value_or_its_error() -> None:
         child.run(lambda: (_ for _ in ()).throw(ValueError("no such thing")))
     with pytest.raises(child.ChildError, match="died"):
         child.run(lambda: os._exit(3))
+
+
+def test_the_machine_s_roots_are_kept_beside_our_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle, kept = tmp_path / "bundle.crt", tmp_path / "system.pem"
+    bundle.write_text("everybody's roots")
+    monkeypatch.setattr(certificates, "_system_roots", lambda: ["", "/no/such", str(bundle)])
+    for _ in range(2):  # renewals repeat it
+        certificates.keep_system_roots(kept, "our root")
+        assert kept.read_text() == "everybody's roots"
+    monkeypatch.setattr(certificates, "_system_roots", lambda: ["/no/such"])
+    certificates.keep_system_roots(kept, "our root")
+    assert kept.read_text() == "our root"
+    assert bundle.read_text() == "everybody's roots"

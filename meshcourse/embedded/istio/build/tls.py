@@ -107,11 +107,8 @@ def _validation(setting: Mapping[str, Any]) -> Json:
     credential = setting.get("credentialName")
     if not credential:
         path = setting.get("caCertificates") or "system"
-        if path == "system":
-            return {"validation_context": {**matching, "system_root_certs": {}}}
-        roots = proto.compact(
-            trusted_ca={"filename": names.file(path)}, crl=revoked(setting.get("caCrl"))
-        )
+        known = names.SYSTEM_ROOTS_FILE if path == "system" else names.file(path)
+        roots = proto.compact(trusted_ca={"filename": known}, crl=revoked(setting.get("caCrl")))
         return {"validation_context": {**matching, **roots}}
     return {
         "combined_validation_context": {

@@ -18,6 +18,7 @@ Json = dict[str, Any]
 ADMIN_SOCKET: Final = "./admin.sock"
 CERTIFICATE_FILE: Final = "./sds/default.json"
 ROOTS_FILE: Final = "./sds/rootca.json"
+SYSTEM_ROOTS_FILE: Final = "./sds/system.pem"
 XDS_CLUSTER: Final = "xds-grpc"
 ADMIN_CLUSTER: Final = "prometheus_stats"
 STATUS_PORT: Final = 15021

@@ -27,6 +27,14 @@ TOKEN_FILE = "/var/run/secrets/tokens/istio-token"
 PATH = "/istio.v1.auth.IstioCertificateService/CreateCertificate"
 PORT = 443
 _TIMEOUT = 5.0
+#: Where systems keep the roots that everybody trusts, besides where this Python looks (as pilot-agent searches).
+SYSTEM_ROOTS = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
 _SECRET = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"
 
 
@@ -113,6 +121,25 @@ def write(granted: Granted, certificate_file: Path, roots_file: Path) -> None:
     }
     _replace(roots_file, "ROOTCA", root)
     _replace(certificate_file, "default", own)
+
+
+def keep_system_roots(path: Path, otherwise: str) -> None:
+    """Make `path` the roots that this machine trusts, for TLS to servers outside of the mesh.
+
+    :param otherwise: a certificate (PEM) to trust where the machine has none: then no such server is believed.
+    """
+    found = next(filter(os.path.isfile, _system_roots()), "")
+    if path.is_symlink() and os.path.realpath(path) == os.path.realpath(found):
+        return
+    path.unlink(missing_ok=True)
+    if found:
+        path.symlink_to(found)
+    else:
+        path.write_text(otherwise, encoding="utf-8")
+
+
+def _system_roots() -> list[str]:
+    return [ssl.get_default_verify_paths().cafile or "", *SYSTEM_ROOTS]
 
 
 def _replace(path: Path, name: str, secret: Mapping[str, object]) -> None:

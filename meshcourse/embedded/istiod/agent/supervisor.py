@@ -109,6 +109,8 @@ class Supervisor:
             self._directory / bootstrap.CERTIFICATE_FILE,
             self._directory / bootstrap.ROOTS_FILE,
         )
+        system = self._directory / bootstrap.SYSTEM_ROOTS_FILE
+        certificates.keep_system_roots(system, granted.chain[-1])
         return granted.renew_at(self._settings.grace_ratio), *granted.discovery
 
     def _renew(self) -> None:
