@@ -151,8 +151,8 @@ PROMISES: dict[str, dict[str, list[str]]] = {
             r"together +13\.00",
         ],
         "09-ingress": [
-            r"^000$",
-            r"^404$",
+            r"(?m)^000$",
+            r"(?m)^404$",
             r"GET / +404 +NR",
             r"404 without a name",
             r"200 with the name",
