@@ -46,6 +46,7 @@ class ManagedGateways:
         self._values = values
         self._wanted: dict[Key, Deployed] = {}
         self._applied: dict[Key, str] = {}
+        self._rendered_with: Values | None = None
         self._deployments: Informer | None = None
         self._queue: WorkQueue[Key] = WorkQueue(self._sync, name="gateway", workers=2)
         self._classes: WorkQueue[str] = WorkQueue(self._create_class, name="class", workers=1)
@@ -69,9 +70,11 @@ class ManagedGateways:
         wanted = {one.gateway: one for one in snapshot.converted.deployed}
         for key in self._applied.keys() - wanted.keys():
             del self._applied[key]  # owner references clean up, or the user took over
+        values = self._values() if wanted else None
         for key, one in wanted.items():
-            if self._wanted.get(key) != one:
+            if self._wanted.get(key) != one or values is not self._rendered_with:
                 self._queue.add(key)
+        self._rendered_with = values
         self._wanted = wanted
 
     async def _create_class(self, name: str) -> None:

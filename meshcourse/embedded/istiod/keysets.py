@@ -66,16 +66,17 @@ class KeySets:
         self._tried: dict[str, asyncio.Event] = {}
 
     def want(self, uris: Iterable[str]) -> bool:
-        """Fetch these and no others; whether one of them has never been tried yet."""
+        """Fetch these and no others; whether one of them is new."""
         wanted = set(uris)
         for uri in [one for one in self._tasks if one not in wanted]:
             self._tasks.pop(uri).cancel()
             del self._tried[uri]
             self._set(uri, None)
-        for uri in wanted - self._tasks.keys():
+        fresh = wanted - self._tasks.keys()
+        for uri in fresh:
             self._tried[uri] = asyncio.Event()
             self._tasks[uri] = asyncio.create_task(self._keep(uri), name=f"key set {uri}")
-        return any(not one.is_set() for one in self._tried.values())
+        return bool(fresh)
 
     async def tried(self, patience: float) -> None:
         """Return when everything has been tried once, or after `patience` seconds."""

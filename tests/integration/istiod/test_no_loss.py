@@ -151,6 +151,16 @@ def authorization(mesh: course.Mesh) -> None:
     mesh.kubectl("delete", "authorizationpolicy", "httpbin")
 
 
+def telemetry(mesh: course.Mesh) -> None:
+    """Other access logs are other listeners."""
+    for code in range(400, 404):
+        expression = {"expression": f"response.code >= {code}"}
+        chosen = {"providers": [{"name": "envoy"}], "filter": expression}
+        apply(mesh, _object("Telemetry", {"accessLogging": [chosen]}, "telemetry"))
+        time.sleep(0.3)
+    mesh.kubectl("delete", "telemetry", "httpbin")
+
+
 def rolling_restart(mesh: course.Mesh) -> None:
     mesh.restart("httpbin")
     mesh.restart("httpbin-v2")
@@ -192,6 +202,7 @@ CHANGES = (
     coming_and_going,
     mutual_tls,
     authorization,
+    telemetry,
     rolling_restart,
     restart_of_istiod,
     changes_while_istiod_is_away,
