@@ -14,11 +14,13 @@ from meshcourse.errors import MeshcourseError
 
 _COMMANDS = (
     "analyze",
+    "dashboard",
     "experimental",
     "install",
     "kube_inject",
     "proxy_config",
     "proxy_status",
+    "tag",
     "uninstall",
     "validate",
     "version",
