@@ -5,6 +5,7 @@ Envoys.
 from __future__ import annotations
 
 import asyncio
+import base64
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -123,6 +124,7 @@ kind: DestinationRule
 metadata: {{name: outside}}
 spec:
   host: tls.example.com
+  workloadSelector: {{matchLabels: {{app: web}}}}
   trafficPolicy: {{tls: {{mode: SIMPLE, sni: tls.example.com{more}}}}}
 """
 
@@ -132,12 +134,20 @@ async def test_tls_origination_believes_nobody_without_a_reason(
 ) -> None:
     """Signed by an unknown authority, by a known one, and for another name."""
     outside = authority.Authority()
-    (tmp_path / "root.pem").write_text(outside.root)
+    root = base64.b64encode(outside.root.encode()).decode()
+    clean.mesh.add(
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "root", "namespace": "default"},
+            "data": {"ca.crt": root},
+        }
+    )
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     (tmp_path / "server.pem").write_text("".join(outside.leaf("tls.example.com")))
     context.load_cert_chain(tmp_path / "server.pem")
     await clean.application("tls", "tls", "v1", OUTSIDE, 8443, context)
-    known = f", caCertificates: {tmp_path}/root.pem"
+    known = ", credentialName: root"
     cases = [
         ("", 503),
         (known, 200),
