@@ -51,6 +51,7 @@ class Loop:
         self.last_seconds = (milliseconds() - started) / 1000
         self._own("up", 1.0 if self.health == "up" else 0.0)
         self._timeline.times.append(started)
+        self._database.changed()
 
     def end(self) -> None:
         """The target is gone: every series gets a staleness marker."""
@@ -58,6 +59,7 @@ class Loop:
             if not series.gone:
                 series.append(self._timeline.end, tsdb.STALE)
         self._timeline.times.append(milliseconds())
+        self._database.changed()
 
     def _store(self, text: str) -> None:
         """Append all samples of a scrape or, if any line is wrong, none."""

@@ -12,6 +12,7 @@ from array import array
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ Times = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 METRIC_NAME = "__name__"
+#: Selections that are kept until the series change.
+_REMEMBERED = 256
 _STALE_BITS = 0x7FF0000000000002
 #: The NaN that marks a series as gone; distinguishable by its bits from a NaN that was measured.
 STALE: float = struct.unpack("<d", struct.pack("<Q", _STALE_BITS))[0]
@@ -40,6 +43,14 @@ def stale(values: Floats) -> NDArray[np.bool_]:
     return found
 
 
+class Span(NamedTuple):
+    """Scrapes of a timeline, by their indices ``[low, high)``, and their times."""
+
+    low: int
+    high: int
+    times: Times
+
+
 class Timeline:
     """The times (milliseconds since the epoch, increasing) of the scrapes of one target."""
 
@@ -53,6 +64,13 @@ class Timeline:
     def end(self) -> int:
         """The index of the next scrape."""
         return self.dropped + len(self.times)
+
+    def span(self, start: int, end: int) -> Span:
+        """The scrapes with ``start < time <= end``."""
+        times: Times = np.array(self.times, dtype=np.int64)
+        low = int(np.searchsorted(times, start, side="right"))
+        high = int(np.searchsorted(times, end, side="right"))
+        return Span(low + self.dropped, high + self.dropped, times[low:high])
 
     def trim(self, before: int) -> None:
         count = bisect_left(self.times, before)
@@ -85,21 +103,24 @@ class Series:
 
     def between(self, start: int, end: int) -> tuple[Times, Floats]:
         """Samples with ``start < time <= end``, staleness markers included."""
-        line = self.timeline
-        times: Times = (
-            np.frombuffer(line.times, dtype=np.int64) if line.times else np.empty(0, np.int64)
-        )
-        low = int(np.searchsorted(times, start, side="right"))
-        high = int(np.searchsorted(times, end, side="right"))
-        first = self.changes[0] - line.dropped if self.changes else high
-        low = max(low, first)
-        if low >= high:
+        return self.within(self.timeline.span(start, end))
+
+    def within(self, span: Span) -> tuple[Times, Floats]:
+        """Samples of a span of this series' timeline; if it has one at each scrape, the times are the span's own."""
+        low = max(span.low, self.changes[0]) if self.changes else span.high
+        if low >= span.high:
             return np.empty(0, np.int64), np.empty(0, np.float64)
         changes = np.frombuffer(self.changes, dtype=np.int64)
-        values = np.frombuffer(self.values, dtype=np.float64)
-        scrapes = np.arange(low + line.dropped, high + line.dropped)
-        held = np.searchsorted(changes, scrapes, side="right") - 1
-        return times[low:high].copy(), values[held]
+        first = int(np.searchsorted(changes, low, side="right")) - 1
+        last = int(np.searchsorted(changes, span.high, side="left"))
+        held = np.frombuffer(self.values, dtype=np.float64)[first:last]
+        times = span.times if low == span.low else span.times[low - span.low :]
+        if last - first == span.high - low:  # another value at each scrape
+            return times, held.copy()
+        starts = np.maximum(changes[first:last], low)
+        lengths = np.empty_like(starts)
+        lengths[:-1], lengths[-1] = starts[1:] - starts[:-1], span.high - starts[-1]
+        return times, held.repeat(lengths)
 
     def trim(self) -> bool:
         """Forget changes that ended before the timeline's first scrape; whether anything is left to show."""
@@ -120,6 +141,9 @@ class Database:
         self.retention = retention
         self._by_name: dict[str, dict[Labels, list[Series]]] = defaultdict(dict)
         self._last_trim = 0
+        self._selected: dict[tuple[Matcher, ...], list[Series]] = {}
+        #: What queries computed, until something is stored (`changed`).
+        self.memo: dict[object, object] = {}
 
     def __len__(self) -> int:
         return sum(
@@ -134,7 +158,12 @@ class Database:
             if found.timeline is timeline:
                 return found
         lines.append(Series(labels, timeline))
+        self._selected.clear()
         return lines[-1]
+
+    def changed(self) -> None:
+        """Samples were stored: what was computed of the old ones holds no more."""
+        self.memo.clear()
 
     def load(self, labels: Mapping[str, str], samples: Iterable[tuple[int, float]]) -> None:
         """Store one series with its own times: for tests and imports."""
@@ -143,12 +172,15 @@ class Database:
         for time, value in samples:
             series.append(timeline.end, value)
             timeline.times.append(time)
+        self.changed()
 
     def trim(self, now: int) -> bool:
         """Forget what is older than the retention time, at most once a tenth of it; whether it did."""
         if now - self._last_trim < self.retention // 10:
             return False
         self._last_trim = now
+        self._selected.clear()
+        self.changed()
         timelines = {id(series.timeline): series.timeline for series in self._all()}
         for timeline in timelines.values():
             timeline.trim(now - self.retention)
@@ -163,14 +195,24 @@ class Database:
 
     def select(self, matchers: Iterable[Matcher]) -> list[Series]:
         """The series that satisfy all matchers, in the order of their labels."""
-        wanted = list(matchers)
+        wanted = tuple(matchers)
+        if wanted not in self._selected:
+            if len(self._selected) >= _REMEMBERED:
+                self._selected.clear()
+            self._selected[wanted] = self._search(wanted)
+        return self._selected[wanted]
+
+    def _search(self, wanted: tuple[Matcher, ...]) -> list[Series]:
         exact = next((m.value for m in wanted if m.name == METRIC_NAME and m.kind == "="), None)
         names = [exact] if exact is not None else list(self._by_name)
+        rest = [m for m in wanted if exact is None or m.name != METRIC_NAME or m.kind != "="]
+        if exact is not None:
+            rest += [m for m in wanted if m.name == METRIC_NAME and m.value != exact]
         found = [
             series
             for name in names
             for labels, lines in self._by_name.get(name, {}).items()
-            if _satisfies(labels, wanted)
+            if _satisfies(labels, rest)
             for series in lines
         ]
         return sorted(found, key=lambda series: series.labels)

@@ -7,7 +7,8 @@ names it (see `UNSUPPORTED`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 import promql_parser as grammar
@@ -129,6 +130,17 @@ def _negated(node: Any, context: Context) -> Value:
 
 
 def _aggregation(node: Any, context: Context) -> Value:
+    """An aggregation; the quantiles of a panel aggregate the same buckets, so the result is kept for a moment."""
+    memo, key = (
+        context.database.memo,
+        (str(node), context.steps.tobytes(), context.start, context.end, context.old),
+    )
+    if key not in memo:
+        memo[key] = _aggregated(node, context)
+    return cast(Vector, memo[key])
+
+
+def _aggregated(node: Any, context: Context) -> Vector:
     modifier = node.modifier
     labels = list(modifier.labels) if modifier is not None else []
     without = modifier is not None and str(modifier.type).endswith("Without")
@@ -197,13 +209,34 @@ def _call(node: Any, context: Context) -> Value:
 
 
 def _range_call(name: str, argument: Any, context: Context) -> Vector:
+    found = selectors.windows(argument, context, vector_of)
+    function, together = ranges.FUNCTIONS[name], name in ranges.TOGETHER
     rows = []
-    for labels, window in selectors.windows(argument, context, vector_of):
-        values, present = ranges.FUNCTIONS[name](window)
-        kept = labels if name == "last_over_time" else without_name(labels)
+    for members in _batches([window for _, window in found], together=together):
+        first = found[members[0]][1]
+        if len(members) == 1:
+            results, present = function(first)
+            each_ones = [results]
+        else:
+            stacked = np.stack([found[member][1].values for member in members])
+            each_ones, present = function(replace(first, values=stacked))  # type: ignore[assignment]
         if present.any():
-            rows.append(Row(kept, values, present))
+            kept = (found[member][0] for member in members)
+            named = (
+                labels if name == "last_over_time" else without_name(labels) for labels in kept
+            )
+            rows += [Row(*each, present) for each in zip(named, each_ones, strict=True)]
     return merged(rows)
+
+
+def _batches(windows: list[ranges.Window], *, together: bool) -> list[list[int]]:
+    """Which windows (by their places) a function takes at once."""
+    if not together:
+        return [[place] for place in range(len(windows))]
+    found: dict[int, list[int]] = {}
+    for place, window in enumerate(windows):
+        found.setdefault(id(window.first), []).append(place)
+    return list(found.values())
 
 
 def _text(node: Any) -> str:

@@ -23,6 +23,8 @@ Indices = NDArray[np.intp]
 class Window:
     """The samples of one series and, for every step, which of them lie in its window ``[first, end)``.
 
+    Functions of `TOGETHER` also take many series at once that have the same times: `values` of shape (series, samples).
+
     :param starts: left edge per step, milliseconds. :param ends: right edge per step.
     """
 
@@ -35,6 +37,10 @@ class Window:
     seconds: float
     old: bool = False
 
+    def same_times(self, other: Window) -> bool:
+        """Whether both belong to one target and have all its scrapes."""
+        return self.times is other.times and self.first is other.first
+
     @property
     def count(self) -> Indices:
         return self.end - self.first
@@ -46,22 +52,28 @@ Function = Callable[[Window], Result]
 
 def _corrections(values: Floats, first: Indices, last: Indices) -> Floats:
     """What resets between sample `first` and sample `last` of a counter took away, per step."""
-    resets = np.where(values[1:] < values[:-1], values[:-1], 0.0)
+    before = values[..., :-1]
+    fallen = values[..., 1:] < before
+    if not fallen.any():
+        return np.zeros((*values.shape[:-1], len(first)))
+    resets = np.where(fallen, before, 0.0)
     if np.isfinite(resets).all():
-        sums = np.concatenate(([0.0], np.cumsum(resets)))
-        difference: Floats = sums[last] - sums[first]
+        sums = np.zeros(values.shape)
+        np.cumsum(resets, axis=-1, out=sums[..., 1:])
+        difference: Floats = sums[..., last] - sums[..., first]
         return difference
     # An infinite value would spoil the sums of all windows after it.
-    return np.array([resets[i:j].sum() for i, j in zip(first, last, strict=True)])
+    pairs = zip(first, last, strict=True)
+    return np.stack([resets[..., i:j].sum(axis=-1) for i, j in pairs], axis=-1)
 
 
 def _extrapolated(window: Window, *, counter: bool, rate: bool) -> Result:
     present = window.count >= 2
     if not present.any():
-        return np.zeros(len(present)), present
+        return np.zeros((*window.values.shape[:-1], len(present))), present
     first = np.where(present, window.first, 0)
     last = np.where(present, window.end - 1, 1)
-    start_values, end_values = window.values[first], window.values[last]
+    start_values, end_values = window.values[..., first], window.values[..., last]
     change = end_values - start_values
     if counter:
         change = change + _corrections(window.values, first, last)
@@ -100,9 +112,9 @@ def _instant(window: Window, *, per_second: bool) -> Result:
     """irate (a counter: a reset counts from zero) and idelta (a gauge)."""
     present = window.count >= 2
     last = np.where(present, window.end - 1, 1)
-    last = np.minimum(last, len(window.values) - 1)
+    last = np.minimum(last, len(window.times) - 1)
     before = np.maximum(last - 1, 0)
-    now, then = window.values[last], window.values[before]
+    now, then = window.values[..., last], window.values[..., before]
     change = np.where(per_second & (now < then), now, now - then)
     seconds = (window.times[last] - window.times[before]) / 1000.0
     with np.errstate(all="ignore"):
@@ -176,6 +188,9 @@ def deriv(window: Window) -> Result:
             result[step] = (centred * (values - values.mean())).sum() / (centred**2).sum()
     return result, present
 
+
+#: Those that take many series at once.
+TOGETHER = frozenset({"rate", "increase", "delta", "irate", "idelta"})
 
 FUNCTIONS: dict[str, Function] = {
     "rate": rate,

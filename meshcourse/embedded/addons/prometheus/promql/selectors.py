@@ -17,6 +17,7 @@ from meshcourse.embedded.addons.prometheus.tsdb import (
     Database,
     Floats,
     Labels,
+    Span,
     Times,
     stale,
 )
@@ -84,8 +85,11 @@ def _samples(
 ) -> dict[Labels, tuple[Times, Floats]]:
     """Samples in (start, end] of every selected label set; a label set that moved between targets is one series."""
     found: dict[Labels, list[tuple[Times, Floats]]] = {}
+    spans: dict[int, Span] = {}
     for series in context.database.select(matchers(selector)):
-        times, values = series.between(start, end)
+        line = series.timeline
+        span = spans.get(id(line)) or spans.setdefault(id(line), line.span(start, end))
+        times, values = series.within(span)
         if len(times):
             found.setdefault(series.labels, []).append((times, values))
     return {labels: _joined(parts) for labels, parts in found.items()}
@@ -133,11 +137,15 @@ def windows(
         start, end = int(at.min()) - length - edge, int(at.max())
         series = _samples(node.vector_selector, context, start, end)
     found = []
+    edges: dict[int, tuple[Times, ranges.Indices, ranges.Indices]] = {}
     for labels, (times, values) in series.items():
-        alive = ~stale(values)
-        times, values = times[alive], values[alive]
-        first = np.searchsorted(times, at - length - edge, side="right")
-        last = np.searchsorted(times, at, side="right")
+        gone = stale(values)
+        if gone.any():
+            times, values = times[~gone], values[~gone]
+        if id(times) not in edges:  # series of one target share their times
+            first = np.searchsorted(times, at - length - edge, side="right")
+            edges[id(times)] = times, first, np.searchsorted(times, at, side="right")
+        _, first, last = edges[id(times)]
         if (last > first).any():
             window = ranges.Window(
                 times, values, first, last, at - length, at, length / 1000.0, context.old

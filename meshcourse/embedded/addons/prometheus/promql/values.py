@@ -40,7 +40,10 @@ Value = Vector | Scalar | str
 
 
 def without_name(labels: Labels) -> Labels:
-    return tuple(pair for pair in labels if pair[0] != METRIC_NAME)
+    for place, (name, _) in enumerate(labels):  # sorted: it is among the first
+        if name >= METRIC_NAME:
+            return labels[:place] + labels[place + 1 :] if name == METRIC_NAME else labels
+    return labels
 
 
 def keep(labels: Labels, names: Iterable[str]) -> Labels:
