@@ -14,6 +14,7 @@ from meshcourse.errors import MeshcourseError
 
 _COMMANDS = (
     "analyze",
+    "bug_report",
     "dashboard",
     "experimental",
     "install",

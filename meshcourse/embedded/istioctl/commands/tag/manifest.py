@@ -46,7 +46,7 @@ def webhook(canonical: Object, tag: str, *, name: str = "", everywhere: bool = F
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "MutatingWebhookConfiguration",
         "metadata": {"name": name or f"istio-revision-tag-{tag}", "labels": labels},
-        "webhooks": hooks,
+        "webhooks": objects.clone(hooks),  # no parts in common, which YAML would show as references
     }
 
 
@@ -78,7 +78,7 @@ def _selectors(tag: str, *, everywhere: bool) -> list[tuple[str, list[Object], l
 
 def _hook(first: Object, prefix: str, namespaces: list[Object], pods: list[Object]) -> Object:
     return {
-        **objects.clone(first),
+        **first,
         "name": f"{prefix}sidecar-injector.istio.io",
         "namespaceSelector": {"matchExpressions": namespaces},
         "objectSelector": {"matchExpressions": pods},
