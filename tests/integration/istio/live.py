@@ -16,6 +16,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from multidict import CIMultiDictProxy
 
 from meshcourse.embedded.istiod.xds.delivery import Timing
 from meshcourse.embedded.kube import refs
@@ -37,7 +38,7 @@ class Answer:
         return str(self.body["version"])
 
 
-@dataclass
+@dataclass(repr=False)
 class Live:
     """Objects in `mesh`, Envoys under `plane`; `push` makes them meet."""
 
@@ -96,7 +97,7 @@ class Live:
         """An echo at an address, for example one outside of the mesh."""
 
         async def echo(request: web.Request) -> web.Response:
-            headers = {key.lower(): value for key, value in request.headers.items()}
+            headers = _joined(request.headers)
             self.seen.append((pod, headers, request.path_qs))
             if data := await request.read():
                 self.bodies.append(data)
@@ -197,7 +198,7 @@ class Live:
         more.setdefault("allow_redirects", False)
         async with self.session.request(method, url, **more) as response:
             text = await response.text()
-            headers = {key.lower(): value for key, value in response.headers.items()}
+            headers = _joined(response.headers)
             is_json = headers.get("content-type", "").startswith("application/json")
             body = await response.json() if is_json else text
             return Answer(response.status, headers, body)
@@ -237,6 +238,11 @@ async def running(folder: Path, network: str) -> AsyncIterator[Live]:
         ) as session,
     ):
         yield Live(Mesh(network), plane, session, stack)
+
+
+def _joined(headers: CIMultiDictProxy[str]) -> dict[str, str]:
+    """Headers by lower-case name; several of one name with commas between."""
+    return {key.lower(): ",".join(headers.getall(key)) for key in headers}
 
 
 def _peer(request: web.Request) -> int:
