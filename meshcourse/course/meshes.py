@@ -10,7 +10,7 @@ from meshcourse.cluster import components, tools
 from meshcourse.course.living import Living
 from meshcourse.kubectl import front
 from meshcourse.lab import asking, proxies
-from meshcourse.observe import envoy, identity, journey, send
+from meshcourse.observe import envoy, identity, journey, pages, send
 from meshcourse.observe import traffic as generator
 from meshcourse.observe.asking import Asked
 from meshcourse.observe.result import Result
@@ -69,6 +69,14 @@ class Mesh(Living):
         :param what: as of `explain.explain`: headers, method.
         """
         return explained.draw(explain.explain(self, source, target, **what))
+
+    def page(self, url: str, also: tuple[str, ...] = ()) -> pages.Page:
+        """Load a page through the ingress gateway, with everything that it is made of.
+
+        :param url: with the name under which the gateway knows it: ``http://addons.example.com/kiali``.
+        :param also: paths that its scripts ask for.
+        """
+        return pages.load(self, url, also)
 
     def ask(self, caller: str, url: str, **what: Any) -> Asked:
         """Let a pod with curl send requests, and count what it is answered.

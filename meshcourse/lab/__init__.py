@@ -16,6 +16,7 @@ from meshcourse.lab.checks import Finding, check
 from meshcourse.lab.proxies import counters, routes
 from meshcourse.observe.addons import jaeger, kiali, prometheus
 from meshcourse.observe.logs import read as access_log
+from meshcourse.observe.pages import load as page
 from meshcourse.observe.send import traffic
 from meshcourse.observe.tracing import of_run as traces_of
 
@@ -29,6 +30,7 @@ __all__ = [
     "jaeger",
     "kiali",
     "kubectl",
+    "page",
     "prometheus",
     "routes",
     "traces_of",
