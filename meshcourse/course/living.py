@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from meshcourse.cluster import progress
 from meshcourse.course.seeing import Seeing
+from meshcourse.observe import autoscaler as autoscaling
 from meshcourse.observe import boards, inventory, send, steady, tracing
 from meshcourse.rollout import release
 from meshcourse.rollout.canary import Plan
 from meshcourse.rollout.splitter import Splitter
 from meshcourse.widgets import canary as timeline
 from meshcourse.widgets import picture as views
-from meshcourse.widgets import topology
+from meshcourse.widgets import timeseries, topology
 
 if TYPE_CHECKING:  # ipywidgets is slow to import, and the command line does without
     from meshcourse.widgets.live.picking import Picking, TraceView
@@ -69,6 +71,16 @@ class Living(Seeing):
                 self, plan, target, show=lambda state: draw(timeline.draw(state)), **what
             )
         return timeline.draw(found)
+
+    def autoscaler(self, name: str, pods: int, *, timeout: float = 180.0) -> timeseries.Panel:
+        """Watch a HorizontalPodAutoscaler until it has `pods` pods; what it saw meanwhile, as a picture.
+
+        :raises ClusterError: if it has not after `timeout` seconds.
+        """
+        found = autoscaling.follow(self, name, pods, self.new_progress(), timeout=timeout)
+        panel = timeseries.draw(found.matrix(), title=f"autoscaler {name}", legend=_line_name)
+        steps = "\n".join(f"  {at:5.1f} s  {look}" for at, look in found.changes)
+        return dataclasses.replace(panel, text=f"autoscaler {name}\n{steps}")
 
     def watch_promql(
         self, query: str, minutes: float = 5.0, *, every: float = 2.0, **shown: Any
@@ -126,6 +138,10 @@ class Living(Seeing):
     def picture(self, namespace: str = "") -> views.Picture:
         """The mesh as it is now: pods, their proxies, and the control plane that configures them."""
         return topology.draw(inventory.take(self, namespace or self.namespace))
+
+
+def _line_name(labels: dict[str, str]) -> str:
+    return labels["line"]
 
 
 @contextlib.contextmanager

@@ -137,6 +137,18 @@ PROMISES: dict[str, dict[str, list[str]]] = {
             r"v3, rolled back after",
             r"v2 +60 +100.0%",
         ],
+        "16-scaling": [
+            r"podmetrics.metrics.k8s.io",
+            r"3 pods, \d+\.\d × the target",
+            r"30 requests .* none failed[^\n]*(\n +helloworld-v1-\S+ +\d+ [^\n]*){3}$",
+            r"by room +slow pod: ",
+            r"browser-11 +{'v\d': 10}",
+            r"v1 +200 +100.0%",
+            r"requests .* none failed[\s\S]*\n +v2 +60 +100.0%",  # while the pod in the same zone went away
+            r"requests .* none failed[\s\S]*\n +v3 +60 +100.0%",
+            r"v1 +60 +100.0%",
+            r"8 destinations before, 3 after",
+        ],
     },
     "boutique": {
         "08-online-boutique": [
