@@ -29,7 +29,7 @@ def pods(cluster: Cluster) -> dict[str, bool]:
 
 @check(f"Look for a sidecar in the pod of {OUTSIDE}", converges=30)
 def outside(cluster: Cluster) -> Finding:
-    found = [pod for pod in cluster.objects("pods", NAMESPACE, selector=f"app={OUTSIDE}")]
+    found = cluster.objects("pods", NAMESPACE, selector=f"app={OUTSIDE}")
     return Finding(
         len(found) == 1 and not proxied(found[0]) and pods(cluster).get(OUTSIDE) is False,
         f"{len(found)} pods, {sum(map(proxied, found))} of them with a sidecar",

@@ -175,6 +175,39 @@ PROMISES: dict[str, dict[str, list[str]]] = {
             r"curl: \(60\)",
             r"301 Moved Permanently\s+location: https://boutique\.example\.com",
         ],
+        "10-ingress-addons": [
+            r"200 .*http://addons\.example\.com/kiali/",
+            r"200 .*/jaeger/api/services",
+            r"404 .*http://addons\.example\.com/grafana",
+            r"503 .*http://map\.example\.com/kiali/",
+            r"GET /kiali/ +503 +NC",
+            r"200 .*http://map\.example\.com/kiali/api/status",
+        ],
+    },
+    "security": {
+        "14-security": [
+            r"spiffe://cluster.local/ns/default/sa/curl",
+            r"\(24 hours\)",
+            r"20 × (503|no answer)",  # strict: who comes in plaintext
+            r"500 requests .* none failed",  # while it became strict
+            r"in plaintext: +nothing",
+            r"by the gateway:.*URI=spiffe://cluster.local/ns/istio-system/sa/istio-ingressgateway",
+            r"403            50",
+            r"denied by ext_authz",
+            r"hello it is me",
+            r"legacy, 9000: refused",
+            r"expired .*\n +5 × 401  Jwt is expired",
+            r"mallory .*\n +10 × 401  Jwt verification fails",
+        ],
+        "15-egress": [
+            r"20 × 200",
+            r"20 × 502",
+            r"direct_response .* block_all",
+            r"504 UT after \d+ ms",
+            r"CERTIFICATE_VERIFY_FAILED",
+            r"50 of 50 are in the log",
+            r"nothing of the world outside left",
+        ],
     },
 }
 
