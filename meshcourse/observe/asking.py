@@ -23,7 +23,7 @@ ANSWERED, REFUSED = "answered", "refused"
 PATIENCE = 90.0
 _MARK = "~meshcourse~"
 _END = re.compile(rf"\n{_MARK} (\d{{3}}) ?(.*)\n?")
-_SHOWN = 120
+_SHOWN = 300
 
 
 @dataclass(frozen=True, slots=True)

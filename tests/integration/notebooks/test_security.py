@@ -1,0 +1,23 @@
+"""Notebooks 14 and 15 from top to bottom by papermill, on one cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.notebooks import running
+
+GROUP = running.PROMISES["security"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cluster() -> Iterator[None]:
+    with running.cluster("security"):
+        yield
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("slug", GROUP)
+def test_runs_from_top_to_bottom(slug: str) -> None:
+    running.top_to_bottom(slug, GROUP[slug])
