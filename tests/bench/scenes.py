@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.bench import changing, scale, starting
+from tests.bench import changing, panels, scale, starting, telemetry
 from tests.bench.stage import Figures
 
 ALL: dict[str, Callable[[], Figures]] = {
@@ -16,4 +16,6 @@ ALL: dict[str, Callable[[], Figures]] = {
     "traffic": changing.traffic,
     "boutique": starting.boutique,
     "scale": scale.scale,
+    "telemetry": telemetry.telemetry,
+    "panels": panels.panels,
 }
