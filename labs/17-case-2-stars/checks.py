@@ -28,5 +28,5 @@ def stars(cluster: Cluster) -> Finding:
         result.failed == 0 and set(result.versions) <= {"v1", "v2", "v3"},
         seen or f"{result.statuses}",
         "v1, v2, v3, and nothing else",
-        '`mesh.access_log("reviews", last=None).to("stars")`: which flag?',
+        '`mesh.access_log("reviews", last=60).to("stars")`: which flag?',
     )

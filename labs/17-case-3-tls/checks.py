@@ -15,7 +15,7 @@ def stars(cluster: Cluster) -> Finding:
         result.failed == 0 and set(result.versions) <= {"v1", "v2", "v3"},
         seen or f"{result.statuses}",
         "v1, v2, v3, and nothing else",
-        '`mesh.access_log("reviews", last=None).to("ratings")`: which flag?',
+        '`mesh.access_log("reviews", last=60).to("ratings")`: which flag?',
     )
 
 

@@ -14,5 +14,5 @@ def crowd(cluster: Cluster) -> Finding:
         result.failed == 0,
         f"{N - result.failed} answered, {result.failed} failed {result.errors or ''}".strip(),
         f"all {N} answered",
-        '`mesh.access_log("istio-ingressgateway", last=None)`: which flag?',
+        '`mesh.access_log("istio-ingressgateway", last=60)`: which flag?',
     )
