@@ -19,8 +19,12 @@ NAME = "no-loss"
 APPS = Path(__file__).parents[3] / "labs/apps"
 PATIENCE = 120.0
 REQUESTS = 20_000
-#: Short-lived certificates: they are renewed while the requests are under way.
-SHORT = {"proxy.istio.io/config": "proxyMetadata:\n  SECRET_TTL: 8s\n"}
+#: Certificates are renewed every four seconds, and are good for long enough to outlive istiod's absence.
+OFTEN = """
+proxyMetadata:
+  SECRET_TTL: 100s
+  SECRET_GRACE_PERIOD_RATIO: "0.96"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +37,7 @@ def mesh() -> Iterator[course.Mesh]:
         for name in ("httpbin/httpbin.yaml", "httpbin/httpbin-v2.yaml", "curl/curl.yaml"):
             found.apply(APPS / name).raise_on_error()
         for name in ("httpbin", "httpbin-v2"):
-            template = {"template": {"metadata": {"annotations": SHORT}}}
+            template = {"template": {"metadata": {"annotations": {"proxy.istio.io/config": OFTEN}}}}
             found.patch("deployment", name, {"spec": template})
         found.apply(ENTRY).raise_on_error()
         settled(found)
