@@ -442,7 +442,7 @@ def test_a_dump_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         (["uninstall"], 1, "Error: at least one of the --revision"),
         (["install", "--set", "profil=demo", "-y"], 1, "unknown field 'profil'"),
         (["kube-inject", "-f", "/nowhere"], 1, "Error: could not read /nowhere"),
-        (["frobnicate"], 2, "invalid choice: 'frobnicate'"),
+        (["frobnicate"], 64, 'unknown command "frobnicate" for "istioctl"'),
     ],
 )
 def test_errors_say_what_is_wrong(
