@@ -140,6 +140,17 @@ def coming_and_going(mesh: course.Mesh) -> None:
         time.sleep(0.2)
 
 
+def clusters(mesh: course.Mesh) -> None:
+    """A traffic policy changes every cluster of the service in place."""
+    for seconds in range(2, 7):
+        changed = subsets("v1", "v2")
+        pool = {"tcp": {"connectTimeout": f"{seconds}s"}}
+        changed["spec"]["trafficPolicy"] = {"connectionPool": pool}
+        apply(mesh, changed)
+        time.sleep(0.2)
+    apply(mesh, subsets("v1", "v2"))
+
+
 def mutual_tls(mesh: course.Mesh) -> None:
     for mode in ("STRICT", "PERMISSIVE") * 3:
         apply(mesh, _object("PeerAuthentication", {"mtls": {"mode": mode}}, "security"))
@@ -204,6 +215,7 @@ def connected(mesh: course.Mesh) -> int:
 CHANGES = (
     flips,
     coming_and_going,
+    clusters,
     mutual_tls,
     authorization,
     telemetry,

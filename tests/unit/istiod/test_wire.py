@@ -176,3 +176,15 @@ def test_unchanged_resources_are_encoded_once() -> None:
 def test_a_bad_resource_is_named() -> None:
     with pytest.raises(wire.EncodeError, match=r"bad: .*no field"):
         encode.ResourceCache().target(model.Resources(clusters={"bad": {"nme": ""}}), "1", 0)
+
+
+def test_a_field_that_the_protos_do_not_have_yet() -> None:
+    """``stats_scope`` (6) of the statistics logger, with Scope's prefix (5) and sharing_name (6)."""
+    from meshcourse.embedded.istio.build import metrics
+    from meshcourse.embedded.istiod.agent import bootstrap
+
+    body = wire.encode(
+        "envoy.extensions.access_loggers.stats.v3.Config", {"stats_scope": metrics.SCOPE}
+    )
+    assert body == b"\x32\x13" + b"\x2a\x0awasmcustom" + b"\x32\x05istio"
+    assert metrics.SCOPE == bootstrap.STATS_SCOPE
