@@ -10,13 +10,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from meshcourse.cluster import components, embedded, progress
+from meshcourse.cluster import components, embedded, progress, providers
 from meshcourse.cluster.cluster import Cluster
 from meshcourse.cluster.errors import ClusterError
-from meshcourse.cluster.provider import Part
-
-#: The cluster that is meant where a command cannot take ``--name`` (everything behind it is passed on).
-NAME_VARIABLE = "MESHCOURSE_NAME"
+from meshcourse.cluster.provider import Part, Provider
 
 
 def cluster(name: str = "") -> Cluster:
@@ -24,7 +21,7 @@ def cluster(name: str = "") -> Cluster:
 
     :raises ClusterError: if it does not run.
     """
-    provider = embedded.Embedded(name or os.environ.get(NAME_VARIABLE, ""))
+    provider = providers.choose(name)
     if not provider.running():
         raise ClusterError(
             f'cluster "{provider.name}" is not running', remedy="Start it: `meshcourse up`."
@@ -32,12 +29,18 @@ def cluster(name: str = "") -> Cluster:
     return Cluster(provider)
 
 
-def up(name: str, wanted: Sequence[str]) -> None:
+def up(
+    name: str, wanted: Sequence[str], kind: str = "", prefix: str = "", *, consent: bool = False
+) -> None:
     """Start or attach, bring in what is named, and say where things are."""
     started = time.monotonic()
-    provider, shown = embedded.Embedded(name), progress.auto()
+    if consent:
+        os.environ["MESHCOURSE_INSTALL"] = "yes"
+    provider, shown = providers.choose(name, kind, prefix), progress.auto()
     components.check(wanted)
     provider.start(shown)
+    if kind:
+        providers.remember(kind)
     found = Cluster(provider)
     components.ensure(found, *wanted, progress=shown)
     print(f'cluster "{provider.name}" is ready after {time.monotonic() - started:.1f} s')
@@ -48,19 +51,24 @@ def up(name: str, wanted: Sequence[str]) -> None:
     found.close()
 
 
-def down(name: str, *, everything: bool, delete: bool) -> None:
+def down(name: str, *, everything: bool, delete: bool, kind: str = "") -> None:
     """Stop one cluster, or all of them."""
     shown = progress.auto()
-    names = embedded.names() if everything else [name]
-    for each in names:
-        embedded.Embedded(each).stop(shown, delete=delete)
-    if not names:
+    found = [providers.choose(name, kind)] if not everything else _all()
+    for provider in found:
+        provider.stop(shown, delete=delete)
+    providers.remember("")
+    if not found:
         print("there is no cluster on this machine")
+
+
+def _all() -> list[Provider]:
+    return [providers.choose(each, "embedded") for each in embedded.names()]
 
 
 def status(name: str, *, as_json: bool) -> None:
     """What is known of a cluster, for people or for programs."""
-    provider = embedded.Embedded(name)
+    provider = providers.choose(name)
     found = provider.status()
     parts = provider.capabilities.parts
     if as_json:
@@ -68,7 +76,7 @@ def status(name: str, *, as_json: bool) -> None:
         print(json.dumps(found, indent=2))
         return
     print(_summary(found))
-    print("\n".join(_pod(pod) for pod in found["pods"] or []))
+    print("\n".join(_pod(pod) for pod in found.get("pods") or []))
     print("\nwhat is real here, and what is a stand-in:")
     print("\n".join(_part(part) for part in parts))
 
@@ -76,11 +84,12 @@ def status(name: str, *, as_json: bool) -> None:
 def _summary(found: dict[str, Any]) -> str:
     if not found["running"]:
         return f'cluster "{found["name"]}" is not running'
-    return (
-        f'cluster "{found["name"]}" runs at {found["url"]} (Kubernetes {found["version"]}), '
-        f"{len(found['processes'])} processes, {found['memory'] / 2**20:.0f} MiB\n"
-        f"  kubeconfig {found['kubeconfig']}"
-    )
+    line = f'cluster "{found["name"]}" runs at {found["url"]} (Kubernetes {found["version"]})'
+    if "processes" in found:
+        line += f", {len(found['processes'])} processes, {found['memory'] / 2**20:.0f} MiB"
+    for one in found.get("istio", []):
+        line += f"\n  Istio {one['version'] or '?'}, revision {one['revision']}"
+    return f"{line}\n  kubeconfig {found['kubeconfig']}"
 
 
 def _pod(pod: dict[str, Any]) -> str:

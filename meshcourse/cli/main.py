@@ -17,6 +17,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+Kind = Annotated[
+    str,
+    typer.Option("--cluster", help="embedded (default), kind, context or context:NAME."),
+]
 Name = Annotated[str, typer.Option("--name", help="Which cluster (default: the only one).")]
 
 
@@ -24,11 +28,19 @@ Name = Annotated[str, typer.Option("--name", help="Which cluster (default: the o
 def up(
     name: Name = "",
     with_: Annotated[str, typer.Option("--with", help="What to bring in: istio,bookinfo.")] = "",
+    cluster: Kind = "",
+    namespace_prefix: Annotated[
+        str, typer.Option(help="On a shared cluster: what your namespaces begin with.")
+    ] = "",
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Install on a cluster that is not the course's.")
+    ] = False,
 ) -> None:
     """Start the cluster, resume it, or attach to it; returns when everything named is ready."""
     from meshcourse.cli import clusters
 
-    clusters.up(name, [part.strip() for part in with_.split(",") if part.strip()])
+    wanted = [part.strip() for part in with_.split(",") if part.strip()]
+    clusters.up(name, wanted, cluster, namespace_prefix, consent=yes)
 
 
 @app.command()
@@ -36,11 +48,12 @@ def down(
     name: Name = "",
     all_: Annotated[bool, typer.Option("--all", help="Every cluster on this machine.")] = False,
     delete: Annotated[bool, typer.Option("--delete", help="Forget its objects as well.")] = False,
+    cluster: Kind = "",
 ) -> None:
     """Stop the cluster: no process, port or socket is left."""
     from meshcourse.cli import clusters
 
-    clusters.down(name, everything=all_, delete=delete)
+    clusters.down(name, everything=all_, delete=delete, kind=cluster)
 
 
 @app.command()

@@ -69,6 +69,9 @@ class Embedded:
     def kubeconfig(self) -> Path:
         return launcher.kubeconfig_path(self.name)
 
+    def consent(self, purpose: str) -> None:
+        """The cluster is the course's own."""
+
     def add_image(self, image: str, command: Sequence[str]) -> str:
         """Make a program of the learner's an image; returns the path by which manifests may name it."""
         return launcher.add_image(image, command, self.name)

@@ -64,6 +64,13 @@ class Provider(Protocol):
 
     def kubeconfig(self) -> Path: ...
 
+    def consent(self, purpose: str) -> None:
+        """May the course do something outside the learner's own namespaces (install Istio, an add-on)?
+
+        :raises ClusterError: if the cluster is not the course's and nobody has said yes, or a right is missing.
+        """
+        ...
+
     def istioctl(self) -> list[str]:
         """The command line in front of istioctl's own arguments."""
         ...

@@ -6,15 +6,14 @@ import os
 import sys
 
 from meshcourse.cluster import preflight as examination
-from meshcourse.cluster import progress
-from meshcourse.cluster.embedded import Embedded
+from meshcourse.cluster import progress, providers
 from meshcourse.cluster.errors import ClusterError
 from meshcourse.cluster.provider import Provider
 from meshcourse.course.meshes import Mesh
 from meshcourse.widgets import picture as views
 
 #: Which cluster notebooks attach to, for tests and classes that run several on one machine.
-NAME_VARIABLE = "MESHCOURSE_NAME"
+NAME_VARIABLE = providers.NAME_VARIABLE
 
 _current: Mesh | None = None
 
@@ -51,7 +50,7 @@ def attach(name: str = "") -> Mesh:
 
 def choose(name: str = "") -> Provider:
     """The provider of the cluster called `name` (default: the one that ``$MESHCOURSE_NAME`` names)."""
-    return Embedded(name or os.environ.get(NAME_VARIABLE, ""))
+    return providers.choose(name)
 
 
 def mesh() -> Mesh:

@@ -24,6 +24,8 @@ def starter(name: str) -> Callable[[Cluster, Progress], Callable[[], None]]:
     """How to bring in one add-on."""
 
     def start(cluster: Cluster, progress: Progress) -> Callable[[], None]:
+        if not cluster.exists("deployment", DEPLOYMENTS[name], NAMESPACE):
+            cluster.provider.consent(f"installing {name} in {NAMESPACE}")
         cluster.apply(paths.home() / "labs" / "addons" / f"{name}.yaml", NAMESPACE).raise_on_error()
 
         def finish() -> None:

@@ -26,6 +26,7 @@ def start(cluster: Cluster, progress: Progress) -> Callable[[], None]:
     missing = _missing(cluster, DEPLOYMENTS)
     if not missing():
         return lambda: None
+    cluster.provider.consent("installing Istio (namespace istio-system and cluster-wide kinds)")
     install = _Install(cluster, progress)
     waiting.until(
         "istiod ready to inject",

@@ -62,6 +62,7 @@ def read(source: str, on_bytes: OnBytes | None = None) -> bytes:
         with urllib.request.urlopen(source, timeout=30) as response:
             return _body(source, response, on_bytes or (lambda _done, _all: None))
     except urllib.error.HTTPError as error:
+        error.close()
         raise ClusterError(f"{source}: HTTP {error.code} {error.reason}", remedy=_REMEDY) from error
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error

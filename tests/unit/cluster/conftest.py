@@ -40,6 +40,9 @@ class FakeProvider:
     def kubeconfig(self) -> Path:
         return self.path
 
+    def consent(self, purpose: str) -> None:
+        del purpose
+
     def istioctl(self) -> list[str]:
         return list(self.command)
 
