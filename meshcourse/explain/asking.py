@@ -13,10 +13,15 @@ from meshcourse.explain import places
 from meshcourse.explain.places import Place
 from meshcourse.explain.result import FLAGS, Explanation, Station, readable
 from meshcourse.simulate import Outcome, Request, Step
-from meshcourse.simulate.forward import MUTUAL
+from meshcourse.simulate.forward import MUTUAL, TLS
 
 #: The gateway by which requests come in when a path is asked for.
 GATEWAY, GATEWAY_NAMESPACE = "istio-ingressgateway", "istio-system"
+#: TLS mode SIMPLE towards a pod of the mesh.
+_STILL_ENCRYPTED = (
+    ", still encrypted: a DestinationRule asks for TLS that is not the mesh's own, and the Envoy there passes it on. "
+    "If the application speaks plain HTTP, there is no connection [UF]"
+)
 #: The answer of a sidecar where REGISTRY_ONLY forbids unknown hosts.
 _BLOCKED, _BLACK_HOLE = "block_all", "BlackHoleCluster"
 
@@ -120,8 +125,11 @@ def _arriving(
         return Explanation(question, (station,), f"it goes to {shares}, outside of the mesh")
     there, number = found
     sent = replace(left.sent or asked, source_ip=place.ip or asked.source_ip)
-    if left.transports.get(address) == MUTUAL:
+    how = left.transports.get(address)
+    if how == MUTUAL:
         sent = replace(sent, principal=place.principal)
+    elif how == TLS:  # a DestinationRule asks for it, and the mesh's certificates are not in it
+        sent = replace(sent, tls=True)
     return _delivered(cluster, there, number, sent, (station,), question)
 
 
@@ -142,7 +150,8 @@ def _delivered(
         if arrived.flag == "NR" and not sent.principal and arrived.status is None:
             arrived = replace(arrived, hints=tuple(_strict(cluster, there)))
         return _failed(arrived, stations, question)
-    return Explanation(question, stations, f"it arrives at {there.name}, port {port}")
+    still = _STILL_ENCRYPTED if sent.tls and sent.scheme == "http" else ""
+    return Explanation(question, stations, f"it arrives at {there.name}, port {port}{still}")
 
 
 def _strict(cluster: Cluster, there: Place) -> list[str]:

@@ -42,6 +42,12 @@ spec:
   selector: {matchLabels: {app: ratings}}
   rules: [{from: [{source: {principals: [cluster.local/ns/default/sa/bookinfo-reviews]}}]}]
 """
+OWN_TLS = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: ratings}
+spec: {host: ratings, trafficPolicy: {tls: {mode: SIMPLE}}}
+"""
 STRANGER = """
 apiVersion: v1
 kind: Pod
@@ -56,6 +62,7 @@ def clean(mesh: course.Mesh) -> Iterator[course.Mesh]:
     yield mesh
     mesh.delete(POLICIES)
     mesh.delete(STRANGER)
+    mesh.delete(OWN_TLS)
 
 
 def until(ask: Callable[[], View], good: Callable[[View], bool]) -> View:
@@ -110,6 +117,16 @@ def test_policies_are_named(clean: course.Mesh) -> None:
         lambda: clean.explain("pod/stranger", url), lambda found: not found.explanation.ok
     ).explanation
     assert "PeerAuthentication default in default says STRICT" in plain.hints
+
+
+def test_tls_that_is_not_the_meshs_own(clean: course.Mesh) -> None:
+    clean.apply(OWN_TLS)
+    found = until(
+        lambda: clean.explain("deploy/reviews-v2", "http://ratings:9080/ratings/0"),
+        lambda found: "still encrypted" in found.explanation.verdict,
+    ).explanation
+    assert "[UF]" in found.verdict
+    assert clean.explain(CALLER, REVIEWS).explanation.verdict.endswith("port 9080")
 
 
 def test_from_outside(mesh: course.Mesh) -> None:
