@@ -147,7 +147,7 @@ PROMISES: dict[str, dict[str, list[str]]] = {
             r"requests .* none failed[\s\S]*\n +v2 +60 +100.0%",  # while the pod in the same zone went away
             r"requests .* none failed[\s\S]*\n +v3 +60 +100.0%",
             r"v1 +60 +100.0%",
-            r"8 destinations before, 3 after",
+            r"(8|9|\d\d) destinations before, [1-7] after",
         ],
     },
     "boutique": {
