@@ -130,7 +130,7 @@ PROMISES: dict[str, dict[str, list[str]]] = {
             r"v1 +200 +100.0%",
             r"then 80 → reviews v1, 20 → reviews v2",
             r"v1 50 % · v2 50 %, at n = \d{3}[\s\S]*none failed",
-            r"v1 +0 % wanted, 0.0%",
+            r"v2 +0 % wanted, 0.0%",
             r"200 requests in .* none failed",  # while the weights changed twenty times
             r"\({'v1': 40}, {'v2': 40}\)",
             r"v2, promoted after[\s\S]*100 % .* → good",
