@@ -27,6 +27,10 @@ STATS_SCOPE: Final = {"prefix": "wasmcustom", "sharing_name": "istio"}
 #: Clusters whose addresses istiod sends as endpoints of that name, empty while no such collector is installed.
 SLOTS: Final = ("fluentd",)
 
+#: Envoy's own longest pause (30 s) spares a control plane of thousands of proxies; a learner waits for it.
+_RECONNECT: Final[Json] = {
+    "retry_policy": {"retry_back_off": {"base_interval": "0.2s", "max_interval": "1.5s"}}
+}
 _T: Final = "type.googleapis.com/envoy."
 _ADS: Final[Json] = {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s"}
 _LOG_FORMAT: Final = "%Y-%m-%dT%T.%fZ\t%l\tenvoy %n %g:%#\t%v\tthread=%t"
@@ -112,7 +116,7 @@ def _dynamic() -> Json:
             "api_type": "GRPC",
             "transport_api_version": "V3",
             "set_node_on_first_message_only": True,
-            "grpc_services": [{"envoy_grpc": {"cluster_name": XDS_CLUSTER}}],
+            "grpc_services": [{"envoy_grpc": {"cluster_name": XDS_CLUSTER, **_RECONNECT}}],
         },
     }
 
