@@ -7,7 +7,9 @@ on after a failure, and fails at the end if any notebook failed or if there was 
 from __future__ import annotations
 
 import argparse
+import base64
 import html
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -104,7 +106,19 @@ def _write_html(executed: Path, folder: Path, target: Path) -> None:
     where = {"metadata": {"path": str(folder), "name": executed.stem}}
     body, _resources = exporter.from_notebook_node(notebook, resources=where)
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(body, encoding="utf-8")
+    target.write_text(_with_pictures(body, folder), encoding="utf-8")
+
+
+def _with_pictures(page: str, folder: Path) -> str:
+    """Pictures in the page itself. (nbconvert embeds none from outside of the notebook's folder.)"""
+
+    def embed(match: re.Match[str]) -> str:
+        path = folder / match[1]
+        if not path.is_file():
+            return match[0]
+        return f'src="data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"'
+
+    return re.sub(r'src="(\.\./img/[\w.-]+\.png)"', embed, page)
 
 
 def _stills(notebook: Any) -> Any:

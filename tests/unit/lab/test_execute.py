@@ -32,3 +32,14 @@ def test_one_failure_does_not_stop_the_others_but_fails_the_run(
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[:2]] == ["a", "b"]
     assert execute.main(["--out", str(tmp_path), "b.ipynb"]) == 0
     assert "b.html" in (tmp_path / "index.html").read_text()
+
+
+def test_pages_have_their_pictures_in_them(tmp_path: Path) -> None:
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "img").mkdir()
+    (tmp_path / "img" / "a-b.png").write_bytes(b"\x89PNG")
+    page = '<img alt="A" src="../img/a-b.png"/><img src="../img/none.png"/>'
+    found = execute._with_pictures(page, tmp_path / "notebooks")
+    assert (
+        found == '<img alt="A" src="data:image/png;base64,iVBORw=="/><img src="../img/none.png"/>'
+    )
