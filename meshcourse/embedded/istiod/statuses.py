@@ -61,6 +61,8 @@ class Statuses:
         found = self._world.get(source.resource, *source.key)
         if found is None or objects.deleting(found) or not self._current(source, found):
             return
+        if self._converted is None:  # nothing is known of anything yet
+            return
         wanted = self._wanted.get(source) or _none(source.resource, found)
         if wanted is None:
             return
