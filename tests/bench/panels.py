@@ -68,6 +68,7 @@ def filled() -> tsdb.Database:
             series = database.series(tsdb.make_labels(labels), timeline)
             series.changes = array("q", range(SECONDS))
             series.values = array("d", (math.floor(slope * second) for second in range(SECONDS)))
+            series.pack()
     return database
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from meshcourse.embedded.addons.prometheus.chunks import Chunk, packed
 from meshcourse.embedded.addons.prometheus.matchers import Matcher
 
 Labels = tuple[tuple[str, str], ...]
@@ -24,6 +25,8 @@ Times = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 METRIC_NAME = "__name__"
+#: Changes that are packed together.
+CHUNK = 240
 #: Selections that are kept until the series change.
 _REMEMBERED = 256
 _STALE_BITS = 0x7FF0000000000002
@@ -80,26 +83,46 @@ class Timeline:
 
 
 class Series:
-    """One label set on one timeline. ``changes[i]`` is the scrape from which ``values[i]`` holds."""
+    """One label set on one timeline. ``changes[i]`` is the scrape from which ``values[i]`` holds.
 
-    __slots__ = ("changes", "labels", "timeline", "values")
+    The newest changes are in two arrays, of which the last is never packed; older ones are in `chunks`.
+    """
+
+    __slots__ = ("changes", "chunks", "labels", "timeline", "values")
 
     def __init__(self, labels: Labels, timeline: Timeline) -> None:
         self.labels = labels
         self.timeline = timeline
         self.changes = array("q")
         self.values = array("d")
+        self.chunks: list[Chunk] = []
 
     def append(self, index: int, value: float) -> None:
         """The value at scrape `index`; stored only if it differs, bit for bit, from the one before."""
         if self.values and struct.pack("<d", self.values[-1]) == struct.pack("<d", value):
             return
+        if len(self.values) > CHUNK:
+            self.pack()
         self.changes.append(index)
         self.values.append(value)
+
+    def pack(self) -> None:
+        """Pack all but the last change, `CHUNK` together."""
+        changes, values = np.array(self.changes, np.int64), np.array(self.values, np.float64)
+        for start in range(0, len(changes) - 1, CHUNK):
+            part = slice(start, min(start + CHUNK, len(changes) - 1))
+            self.chunks.append(packed(changes[part], values[part]))
+        del self.changes[:-1]
+        del self.values[:-1]
 
     @property
     def gone(self) -> bool:
         return not self.values or struct.pack("<d", self.values[-1]) == _STALE_RAW
+
+    @property
+    def first(self) -> int:
+        """The first scrape that is stored."""
+        return self.chunks[0].first if self.chunks else self.changes[0]
 
     def between(self, start: int, end: int) -> tuple[Times, Floats]:
         """Samples with ``start < time <= end``, staleness markers included."""
@@ -107,25 +130,40 @@ class Series:
 
     def within(self, span: Span) -> tuple[Times, Floats]:
         """Samples of a span of this series' timeline; if it has one at each scrape, the times are the span's own."""
-        low = max(span.low, self.changes[0]) if self.changes else span.high
+        low = max(span.low, self.first) if self.changes else span.high
         if low >= span.high:
             return np.empty(0, np.int64), np.empty(0, np.float64)
-        changes = np.frombuffer(self.changes, dtype=np.int64)
+        changes, values = self._since(low)
         first = int(np.searchsorted(changes, low, side="right")) - 1
         last = int(np.searchsorted(changes, span.high, side="left"))
-        held = np.frombuffer(self.values, dtype=np.float64)[first:last]
+        held = values[first:last]
         times = span.times if low == span.low else span.times[low - span.low :]
         if last - first == span.high - low:  # another value at each scrape
-            return times, held.copy()
+            return times, held
         starts = np.maximum(changes[first:last], low)
         lengths = np.empty_like(starts)
         lengths[:-1], lengths[-1] = starts[1:] - starts[:-1], span.high - starts[-1]
         return times, held.repeat(lengths)
 
+    def _since(self, low: int) -> tuple[Times, Floats]:
+        """The changes from the one that holds at scrape `low` on; copies."""
+        parts = [(np.array(self.changes, np.int64), np.array(self.values, np.float64))]
+        for chunk in reversed(self.chunks):
+            if parts[-1][0][0] <= low:
+                break
+            parts.append(chunk.unpacked())
+        if len(parts) == 1:
+            return parts[0]
+        parts.reverse()
+        changes, values = zip(*parts, strict=True)
+        return np.concatenate(changes), np.concatenate(values)
+
     def trim(self) -> bool:
         """Forget changes that ended before the timeline's first scrape; whether anything is left to show."""
-        keep = max(0, int(np.searchsorted(self.changes, self.timeline.dropped, side="right")) - 1)
-        if keep:
+        begins = [chunk.first for chunk in self.chunks] + list(self.changes[:1])
+        del self.chunks[: max(0, bisect_right(begins, self.timeline.dropped) - 1)]
+        if not self.chunks:
+            keep = max(0, bisect_right(self.changes, self.timeline.dropped) - 1)
             del self.changes[:keep]
             del self.values[:keep]
         return not (self.gone and (not self.changes or self.changes[-1] < self.timeline.dropped))
@@ -141,6 +179,7 @@ class Database:
         self.retention = retention
         self._by_name: dict[str, dict[Labels, list[Series]]] = defaultdict(dict)
         self._last_trim = 0
+        self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
         self._selected: dict[tuple[Matcher, ...], list[Series]] = {}
         #: What queries computed, until something is stored (`changed`).
         self.memo: dict[object, object] = {}
@@ -153,6 +192,10 @@ class Database:
     def series(self, labels: Labels, timeline: Timeline) -> Series:
         """The series of a label set on a timeline, made if it is new."""
         name = next((value for key, value in labels if key == METRIC_NAME), "")
+        if (
+            labels not in self._by_name[name]
+        ):  # the same pairs occur in thousands of series: keep each once
+            labels = tuple(self._pairs.setdefault(pair, pair) for pair in labels)
         lines = self._by_name[name].setdefault(labels, [])
         for found in lines:
             if found.timeline is timeline:
