@@ -257,7 +257,7 @@ async def test_retries_at_the_host_that_failed(mesh: live.Live, path: str, again
 async def test_the_old_percent_of_a_delay(mesh: live.Live) -> None:
     began = time.monotonic()
     assert (await call(mesh, "/delay")).status == 200
-    assert time.monotonic() - began > 0.3
+    assert time.monotonic() - began > 0.29  # timers of Envoy count in milliseconds
 
 
 async def test_an_abort_with_a_grpc_status(mesh: live.Live) -> None:
