@@ -37,7 +37,12 @@ class Living(Seeing):
         return TrafficPanel(steady.Steady(send.plan(self, target, **what)))
 
     def split_panel(
-        self, host: str = "reviews", target: str = "/productpage", **what: Any
+        self,
+        host: str = "reviews",
+        target: str = "/productpage",
+        *,
+        namespace: str = "",
+        **what: Any,
     ) -> SplitPanel:
         """A slider for each version of a Service, and live which share of the visitors each one gets.
 
@@ -46,7 +51,7 @@ class Living(Seeing):
         from meshcourse.widgets.live.splitting import SplitPanel
 
         sending = send.plan(self, target, **{"rate": 60.0, "n": 1, **what})
-        return SplitPanel(Splitter(self, host), steady.Steady(sending))
+        return SplitPanel(Splitter(self, host, namespace), steady.Steady(sending))
 
     def canary(
         self,
@@ -63,7 +68,7 @@ class Living(Seeing):
         """Give a new version more and more visitors, and roll back by itself if Prometheus counts errors.
 
         :param limit: the share of failed requests that is too much; see `rollout.canary.Plan`.
-        :param what: as of `rollout.release.release`: sends, and what `traffic` takes.
+        :param what: as of `rollout.release.release`: sends, namespace, and what `traffic` takes.
         """
         plan = Plan(host, stable, candidate, tuple(steps), limit, patience)
         with _drawing() as draw:

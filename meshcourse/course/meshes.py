@@ -53,7 +53,7 @@ class Mesh(Living):
         """Divide the visitors of a Service by weights while they come, and measure until it is known what they get.
 
         :param weights: percents by version, ``{"v1": 80, "v2": 20}``.
-        :param what: as of `rollout.moving.move`: n, and what `traffic` takes.
+        :param what: as of `rollout.moving.move`: n, namespace, and what `traffic` takes.
         """
         shown = self.new_progress()
         return moving.move(self, dict(weights), host, target, progress=shown, **what)

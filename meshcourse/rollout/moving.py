@@ -27,6 +27,7 @@ def move(
     target: str = "/productpage",
     *,
     n: int = 600,
+    namespace: str = "",
     progress: Progress | None = None,
     **what: Any,
 ) -> Split:
@@ -35,7 +36,7 @@ def move(
     :param what: as of `observe.send.plan`; by default four requests at a time, as fast as they are answered.
     :raises RolloutError: if the weights make no sense, or nothing answers.
     """
-    shown, splitter = progress or silent(), Splitter(cluster, host)
+    shown, splitter = progress or silent(), Splitter(cluster, host, namespace)
     weights.checked(wanted, splitter.versions)
     plan = send.plan(cluster, target, seconds=_FOREVER, **{"rate": 0, "concurrency": 4, **what})
     with shown.stage(f"{host}: {weights.words(wanted)}"), traffic.Run(plan) as run:

@@ -22,6 +22,7 @@ def release(
     *,
     show: Show = lambda _found: None,
     sends: bool = True,
+    namespace: str = "",
     **what: Any,
 ) -> Canary:
     """Try a candidate with real visitors: promoted if it is good, rolled back if it is not.
@@ -30,9 +31,9 @@ def release(
     :param sends: send requests to `target` meanwhile (`what` as of `observe.send.plan`); False if others do.
     :raises RolloutError: if a version does not exist.
     """
-    splitter, ask = Splitter(cluster, plan.host), addons.prometheus(cluster)
+    splitter, ask = Splitter(cluster, plan.host, namespace), addons.prometheus(cluster)
     weights.checked(plan.weights(0), splitter.versions)
-    every, failed = queries(plan, cluster.namespace)
+    every, failed = queries(plan, splitter.namespace)
 
     def count() -> Counts:
         return Counts(ask.query(every).value, ask.query(failed).value)

@@ -38,13 +38,15 @@ class Shift:
 class Splitter:
     """Sets weights; needs subsets, and makes those that are missing.
 
-    :param host: a Service of the cluster's namespace, by its short name.
+    :param host: a Service, by its short name.
+    :param namespace: where it is (default: the cluster's).
     :raises ClusterError: if there is no such Service. :raises RolloutError: if its pods have no versions.
     """
 
-    def __init__(self, cluster: Cluster, host: str) -> None:
+    def __init__(self, cluster: Cluster, host: str, namespace: str = "") -> None:
         self._cluster, self.host = cluster, host
-        self.versions = _versions(cluster, host)
+        self.namespace = namespace or cluster.namespace
+        self.versions = _versions(cluster, host, self.namespace)
         if not self.versions:
             raise RolloutError(
                 f"the pods of {host} have no label `version`",
@@ -69,10 +71,10 @@ class Splitter:
         before = shares.of(existing, self.host) or dict.fromkeys(self.versions, 1)
         at, began = time.time(), time.perf_counter()
         if existing is None:
-            self._cluster.apply([wanted]).raise_on_error()
+            self._cluster.apply([wanted], self.namespace).raise_on_error()
         else:
             change = {"spec": {"http": wanted["spec"]["http"]}}
-            self._cluster.patch(VIRTUAL, wanted["metadata"]["name"], change)
+            self._cluster.patch(VIRTUAL, wanted["metadata"]["name"], change, self.namespace)
         took = time.perf_counter() - began
         return Shift(before, weights, at, took, shares.text(wanted))
 
@@ -85,27 +87,32 @@ class Splitter:
 
     def _existing(self) -> Object | None:
         """The VirtualService that divides: the one of the Service's name, or another with a route to it."""
-        found = [item for item in self._cluster.objects(VIRTUAL) if shares.divides(item, self.host)]
+        found = [
+            item
+            for item in self._cluster.objects(VIRTUAL, self.namespace)
+            if shares.divides(item, self.host)
+        ]
         found.sort(key=lambda item: str(item["metadata"]["name"]) != self.host)
         return found[0] if found else None
 
     def _name_subsets(self) -> None:
         """Subsets come before the route that names them; those of somebody else stay."""
-        rules = self._cluster.objects(DESTINATION)
+        rules = self._cluster.objects(DESTINATION, self.namespace)
         rule = next((r for r in rules if shares.is_host(r["spec"]["host"], self.host)), None)
         if rule is None:
             wanted = shares.destination_rule(self.host, self.versions)
-            self._cluster.apply([wanted]).raise_on_error()
+            self._cluster.apply([wanted], self.namespace).raise_on_error()
             return
         there = rule["spec"].get("subsets") or []
         missing = [v for v in self.versions if v not in [subset["name"] for subset in there]]
         if missing:
             change = {"spec": {"subsets": [*there, *shares.subsets(missing)]}}
-            self._cluster.patch(DESTINATION, rule["metadata"]["name"], change)
+            self._cluster.patch(DESTINATION, rule["metadata"]["name"], change, self.namespace)
 
 
-def _versions(cluster: Cluster, host: str) -> list[str]:
-    selector = cluster.service(host)["spec"].get("selector") or {}
-    pods = cluster.objects("pods", selector=",".join(f"{k}={v}" for k, v in selector.items()))
+def _versions(cluster: Cluster, host: str, namespace: str) -> list[str]:
+    selector = cluster.service(host, namespace)["spec"].get("selector") or {}
+    chosen = ",".join(f"{key}={value}" for key, value in selector.items())
+    pods = cluster.objects("pods", namespace, selector=chosen)
     labels = (pod["metadata"].get("labels") or {} for pod in pods)
     return sorted({str(found["version"]) for found in labels if "version" in found})

@@ -22,20 +22,25 @@ class Cluster:
         self.found: dict[str, list[Any]] = {"pods": pods, VIRTUAL: [], DESTINATION: []}
         self.calls: list[str] = []
 
-    def service(self, name: str) -> Any:
+    namespace = "default"
+
+    def service(self, name: str, namespace: str) -> Any:
         return {"spec": {"selector": {"app": name}}}
 
-    def objects(self, what: str, selector: str = "") -> list[Any]:
+    def objects(self, what: str, namespace: str, selector: str = "") -> list[Any]:
+        assert namespace == "shop"
         return self.found[what]
 
-    def apply(self, objects: list[Any]) -> Applied:
+    def apply(self, objects: list[Any], namespace: str) -> Applied:
+        assert namespace == "shop"
         for obj in objects:
             kind = VIRTUAL if obj["kind"] == "VirtualService" else DESTINATION
             self.found[kind].append(obj)
             self.calls.append(f"apply {kind.partition('.')[0]}")
         return Applied()
 
-    def patch(self, what: str, name: str, patch: Any) -> None:
+    def patch(self, what: str, name: str, patch: Any, namespace: str) -> None:
+        assert namespace == "shop"
         (obj,) = [each for each in self.found[what] if each["metadata"]["name"] == name]
         obj["spec"] |= patch["spec"]
         self.calls.append(f"patch {what.partition('.')[0]}")
@@ -43,7 +48,7 @@ class Cluster:
 
 def test_subsets_before_routes_then_only_weights() -> None:
     cluster = Cluster("v2", "v1", "v1")
-    splitter = Splitter(cluster, "reviews")  # type: ignore[arg-type]
+    splitter = Splitter(cluster, "reviews", "shop")  # type: ignore[arg-type]
     assert splitter.versions == ["v1", "v2"]
     assert (splitter.current(), splitter.yaml()) == ({}, "")
     first = splitter.set({"v1": 80, "v2": 20})
@@ -68,11 +73,11 @@ def test_subsets_of_somebody_else_stay() -> None:
         "spec": {"host": "reviews.default.svc.cluster.local", "subsets": [mine]},
     }
     cluster.found[DESTINATION].append(rule)
-    Splitter(cluster, "reviews").set({"v1": 100})  # type: ignore[arg-type]
+    Splitter(cluster, "reviews", "shop").set({"v1": 100})  # type: ignore[arg-type]
     assert rule["spec"]["subsets"] == [mine, {"name": "v2", "labels": {"version": "v2"}}]  # type: ignore[index]
     assert "apply destinationrules" not in cluster.calls
 
 
 def test_a_service_without_versions_cannot_be_split() -> None:
     with pytest.raises(RolloutError, match="label `version`"):
-        Splitter(Cluster(), "reviews")  # type: ignore[arg-type]
+        Splitter(Cluster(), "reviews", "shop")  # type: ignore[arg-type]
