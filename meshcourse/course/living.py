@@ -38,7 +38,7 @@ class Living(Seeing):
 
     def split_panel(
         self,
-        host: str = "reviews",
+        service: str = "reviews",
         target: str = "/productpage",
         *,
         namespace: str = "",
@@ -51,11 +51,11 @@ class Living(Seeing):
         from meshcourse.widgets.live.splitting import SplitPanel
 
         sending = send.plan(self, target, **{"rate": 60.0, "n": 1, **what})
-        return SplitPanel(Splitter(self, host, namespace), steady.Steady(sending))
+        return SplitPanel(Splitter(self, service, namespace), steady.Steady(sending))
 
     def canary(
         self,
-        host: str = "reviews",
+        service: str = "reviews",
         stable: str = "v1",
         candidate: str = "v2",
         target: str = "/productpage",
@@ -70,7 +70,7 @@ class Living(Seeing):
         :param limit: the share of failed requests that is too much; see `rollout.canary.Plan`.
         :param what: as of `rollout.release.release`: sends, namespace, and what `traffic` takes.
         """
-        plan = Plan(host, stable, candidate, tuple(steps), limit, patience)
+        plan = Plan(service, stable, candidate, tuple(steps), limit, patience)
         with _drawing() as draw:
             found = release.release(
                 self, plan, target, show=lambda state: draw(timeline.draw(state)), **what

@@ -46,7 +46,7 @@ class Mesh(Living):
     def split(
         self,
         weights: Mapping[str, int],
-        host: str = "reviews",
+        service: str = "reviews",
         target: str = "/productpage",
         **what: Any,
     ) -> Split:
@@ -56,7 +56,7 @@ class Mesh(Living):
         :param what: as of `rollout.moving.move`: n, namespace, and what `traffic` takes.
         """
         shown = self.new_progress()
-        return moving.move(self, dict(weights), host, target, progress=shown, **what)
+        return moving.move(self, dict(weights), service, target, progress=shown, **what)
 
     def follow(self, target: str = "/productpage", **what: Any) -> views.Picture:
         """Send one request and show which Envoys it passed, from their own access logs."""

@@ -23,7 +23,7 @@ _FOREVER = 3600.0
 def move(
     cluster: Cluster,
     wanted: Weights,
-    host: str = "reviews",
+    service: str = "reviews",
     target: str = "/productpage",
     *,
     n: int = 600,
@@ -36,24 +36,24 @@ def move(
     :param what: as of `observe.send.plan`; by default four requests at a time, as fast as they are answered.
     :raises RolloutError: if the weights make no sense, or nothing answers.
     """
-    shown, splitter = progress or silent(), Splitter(cluster, host, namespace)
+    shown, splitter = progress or silent(), Splitter(cluster, service, namespace)
     weights.checked(wanted, splitter.versions)
     plan = send.plan(cluster, target, seconds=_FOREVER, **{"rate": 0, "concurrency": 4, **what})
-    with shown.stage(f"{host}: {weights.words(wanted)}"), traffic.Run(plan) as run:
+    with shown.stage(f"{service}: {weights.words(wanted)}"), traffic.Run(plan) as run:
         _until(lambda: len(run.samples), LEAD)
         shift = splitter.set(wanted)
-        found = split.judge(host, shift, plan.url, ())
+        found = split.judge(service, shift, plan.url, ())
 
         def counted() -> int:
             nonlocal found
-            found = split.judge(host, shift, plan.url, run.answers())
+            found = split.judge(service, shift, plan.url, run.answers())
             shown.note(f"{found.result.n} of {n} answered on the new split, {found.failed} failed")
             return found.result.n
 
         _until(counted, n)
         run.stop()
         run.result()
-    return split.judge(host, shift, plan.url, run.answers())
+    return split.judge(service, shift, plan.url, run.answers())
 
 
 def _until(count: Any, n: int) -> None:
