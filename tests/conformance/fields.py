@@ -35,6 +35,7 @@ def _paths(schema: Mapping[str, Any], path: str) -> Iterator[str]:
         yield path
 
 
+@functools.cache
 def schema(kind: Kind) -> Mapping[str, Any]:
     """The schema of ``spec`` of a kind."""
     for crd in (*crds.istio(), *crds.gateway_api()):

@@ -55,7 +55,8 @@ def _warmup(settings: Policy) -> Json | None:
             },
             "min_weight_percent": {"value": float(warmup.get("minimumPercent", 10.0))},
         }
-    if seconds := settings.get("warmupDurationSecs"):
+    seconds = settings.get("warmupDurationSecs")
+    if seconds and durations.seconds(seconds) > 0:
         return {"slow_start_window": durations.proto(seconds)}
     return None
 

@@ -149,7 +149,7 @@ def unique_domains(virtual_hosts: Sequence[Json]) -> list[Json]:
     seen: set[str] = set()
     result = []
     for host in virtual_hosts:
-        free = [one for one in host["domains"] if one not in seen]
+        free = [one for one in dict.fromkeys(host["domains"]) if one not in seen]
         seen.update(free)
         if len(free) == len(host["domains"]):
             result.append(host)

@@ -8,6 +8,7 @@ is to be resolved by DNS.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -31,6 +32,7 @@ _RESOLUTIONS: Final = {
     "DNS_ROUND_ROBIN": Resolution.DNS_ROUND_ROBIN,
     "DYNAMIC_DNS": Resolution.DYNAMIC_DNS,
 }
+_UNIX: Final = "unix://"
 _BY_NAME: Final = frozenset((Resolution.DNS, Resolution.DNS_ROUND_ROBIN))
 
 
@@ -122,6 +124,10 @@ def service_endpoints(
 
 def _written(config: Config, mesh: MeshConfig) -> Iterator[tuple[Mapping[str, Any], Workload]]:
     for number, spec in enumerate(config.spec.get("endpoints") or []):
+        if not spec.get(
+            "address"
+        ):  # it stands for the gateway of another network; there is none here
+            continue
         name = f"{config.name}-{number}"
         yield spec, _workload(spec, config.namespace, name, {}, mesh)
 
@@ -131,11 +137,24 @@ def _selected(
 ) -> Iterator[tuple[Mapping[str, Any], Workload]]:
     wanted = set(service.selector)
     for config, workload in entries:
+        if not _usable(str(config.spec.get("address") or ""), service):
+            continue
         if config.namespace == service.namespace and wanted <= set(workload.labels.items()):
             yield config.spec, workload
     for pod in pods:
         if pod.namespace == service.namespace and wanted <= set(pod.labels.items()):
             yield {}, pod
+
+
+def _usable(address: str, service: Service) -> bool:
+    """Whether an Envoy can be told the address: names only where it resolves them."""
+    if not address or service.resolution in _BY_NAME or address.startswith(_UNIX):
+        return bool(address)
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return True
 
 
 def _endpoint(spec: Mapping[str, Any], workload: Workload | None, port: Port) -> Endpoint:
