@@ -1,9 +1,10 @@
 """istiod, the control plane process, and the agent that runs beside every Envoy.
 
 Belongs here: watching the API (`world`), pushing configuration (`push`, `xds`), certificates (`ca`),
-the webhooks (`inject`, `webhooks`), istiod's pages and metrics, and the proxy's container (`agent`).
+the webhooks (`inject`, `webhooks`), key sets of issuers (`keysets`), what snapshots mean for the API's
+objects (`statuses`, `gateways`), istiod's pages and metrics, and the proxy's container (`agent`).
 Does not belong here: what Istio objects mean for Envoy (`embedded.istio`, pure), installing Istio
-(`embedded.istioctl`). I/O is allowed, except in `inject`, `xds.delivery` and `xds.wire`.
+(`embedded.istioctl`). I/O is allowed, except in `inject`, `managed`, `xds.delivery` and `xds.wire`.
 
 `IMAGES` and `EXECUTABLES` as in `embedded.images`.
 """
