@@ -74,6 +74,22 @@ def until(
     return Seconds(time.monotonic() - started)
 
 
+def met(condition: Callable[[], object], seconds: float = 15.0) -> Seconds:
+    """Look again and again until a condition is true; returns how long that took.
+
+    :raises WaitError: if it is not in time.
+    """
+    started = time.monotonic()
+    while not condition():
+        if time.monotonic() - started > seconds:
+            raise WaitError(
+                f"it was not so within {seconds:g} s",
+                remedy="Ask the condition's question by itself: what does it say?",
+            )
+        time.sleep(Pace().poll)
+    return Seconds(time.monotonic() - started)
+
+
 def workloads(rest: Rest, namespace: str, selector: str = "") -> Condition:
     """Every Deployment is rolled out and every pod ready, and none is on its way out."""
 

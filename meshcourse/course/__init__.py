@@ -7,6 +7,7 @@ is one of topics: `seeing.Seeing` (add-ons, logs) → `living.Living` (views tha
 from __future__ import annotations
 
 from meshcourse.cluster.certificates import make as new_certificate
+from meshcourse.cluster.waiting import met as until
 from meshcourse.course.exercises import (
     begin,
     check,
@@ -42,4 +43,5 @@ __all__ = [
     "solution",
     "solve",
     "task",
+    "until",
 ]

@@ -165,3 +165,16 @@ def test_the_cluster_waits_for_names_or_for_the_namespace(api: FakeApi, cluster:
         cluster.wait("web")
     with pytest.raises(WaitError, match="does not exist yet"):
         cluster.wait("pod/never", timeout=0.2)
+
+
+def test_a_condition_is_looked_at_until_it_is_met() -> None:
+    looks: list[int] = []
+
+    def third() -> bool:
+        looks.append(1)
+        return len(looks) == 3
+
+    assert waiting.met(third) >= 0.0
+    assert len(looks) == 3
+    with pytest.raises(WaitError, match=r"not so within 0\.05 s"):
+        waiting.met(list, seconds=0.05)
