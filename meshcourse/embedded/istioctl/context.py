@@ -130,6 +130,8 @@ _FLAGS = (
     ("--namespace", "-n", "", "Kubernetes namespace"),
     ("--istioNamespace", "-i", "istio-system", "Istio system namespace"),
 )
+#: Global flags whose value is the next word.
+VALUED = frozenset(name for long, short, _, _ in _FLAGS for name in (long, short))
 
 
 def add_options(parser: argparse.ArgumentParser, *, again: bool = False) -> None:

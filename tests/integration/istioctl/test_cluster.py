@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
+import stat
 import subprocess
 import sys
+import tarfile
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +20,7 @@ import yaml
 from meshcourse.embedded.client.http import HttpClient
 from meshcourse.embedded.daemon import launcher
 from meshcourse.embedded.istioctl import context
+from meshcourse.embedded.istioctl.main import main
 from meshcourse.embedded.kube import objects, refs
 from meshcourse.embedded.kube.refs import Resource
 from meshcourse.embedded.kube.status import ApiError
@@ -253,6 +258,194 @@ def test_kube_inject_writes_what_the_webhook_would_do(
     theirs = {one["name"]: one for one in injected["spec"]["initContainers"]}["istio-proxy"]
     ours = spec["initContainers"][1]
     assert (ours["image"], ours["args"]) == (theirs["image"], theirs["args"])
+
+
+def virtual_service(subset: str) -> Object:
+    """Routes all of details to a subset."""
+    destination = {"host": "details", "subset": subset}
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": "details"},
+        "spec": {"hosts": ["details"], "http": [{"route": [{"destination": destination}]}]},
+    }
+
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def command(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Command:
+    """istioctl in this process, which saves the interpreter's start."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main(["--kubeconfig", str(cluster.kubeconfig), *words])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def until(found: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 40
+    while not found():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+def test_analyze_sees_the_cluster_and_what_files_would_change(
+    cluster: Cluster, injected: Object, command: Command, tmp_path: Path
+) -> None:
+    cluster.apply(refs.VIRTUALSERVICES, virtual_service("v7"))
+    missing = 'Referenced host+subset in destinationrule not found: "details+v7"'
+    code, out, err = command("analyze")
+    assert code == 79
+    assert f"Error [IST0101] (VirtualService default/details) {missing}" in out.splitlines()
+    assert err.startswith("Error: Analyzers found issues when analyzing namespace: default.\n")
+    assert missing in command("analyze", "-A", "-o", "yaml")[1].replace("\n  ", "")
+    assert command("analyze", "-n", "istio-system")[0] == 0
+    assert command("analyze", "-n", "nowhere") == (0, "", 'namespace "nowhere" not found\n')
+    path = tmp_path / "fixed.yaml"
+    path.write_text(yaml.safe_dump(virtual_service("v1")))
+    rule = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "DestinationRule",
+        "metadata": {"name": "details"},
+        "spec": {"host": "details", "subsets": [{"name": "v1", "labels": {"version": "v1"}}]},
+    }
+    cluster.apply(refs.DESTINATIONRULES, rule)
+    said = f"✔ No validation issues found when analyzing {path}.\n"
+    assert command("analyze", str(path)) == (0, "\n", said)
+    cluster.apply(refs.VIRTUALSERVICES, virtual_service("v1"))
+    said = "✔ No validation issues found when analyzing all namespaces.\n"
+    assert command("analyze", "-A") == (0, "\n", said)
+
+
+def test_describe_puts_together_what_concerns_a_pod(
+    cluster: Cluster, injected: Object, command: Command
+) -> None:
+    cluster.apply(refs.VIRTUALSERVICES, virtual_service("v1"))
+    pod = objects.name(injected)
+    wanted = [
+        f"Pod: {pod}",
+        "   Pod Revision: default",
+        "   Pod Ports: 9080 (details)",
+        "--------------------",
+        "Service: details",
+        "   Port: http 9080/HTTP targets pod port 9080",
+        'DestinationRule: details for "details"',
+        "   Matching subsets: v1",
+        "   No Traffic Policy",
+        "VirtualService: details",
+        "   1 HTTP route(s)",
+        "--------------------",
+        "Effective PeerAuthentication:",
+        "   Workload mTLS mode: PERMISSIVE",
+    ]
+    until(lambda: command("x", "describe", "pod", pod)[1].splitlines() == wanted, "describe pod")
+    code, out, _ = command("x", "describe", "service", "details")
+    assert (code, out.splitlines()) == (0, wanted[4:11])
+    code, _, err = command("x", "describe", "svc", "nobody")
+    assert (code, err) == (1, 'Error: services "nobody" not found\n')
+
+
+def test_authz_check_lists_policies_when_they_have_arrived(
+    cluster: Cluster, injected: Object, command: Command
+) -> None:
+    policy = {
+        "apiVersion": "security.istio.io/v1",
+        "kind": "AuthorizationPolicy",
+        "metadata": {"name": "readers"},
+        "spec": {
+            "selector": {"matchLabels": {"app": "details"}},
+            "rules": [{"to": [{"operation": {"methods": ["GET"]}}]}],
+        },
+    }
+    words = ("x", "authz", "check", "deploy/details-v1")
+    assert command(*words)[1] == "ACTION   AuthorizationPolicy   RULES\n"
+    cluster.apply(refs.AUTHORIZATIONPOLICIES, policy)
+    row = ["ALLOW", "readers.default", "1"]
+    until(lambda: row in [line.split() for line in command(*words)[1].splitlines()], "authz")
+    cluster.call(lambda client: client.delete(refs.AUTHORIZATIONPOLICIES, "readers", "default"))
+
+
+def test_precheck_finds_a_new_cluster_fit(command: Command) -> None:
+    code, out, err = command("x", "precheck", "-n", "default")
+    assert (code, out) == (0, "")
+    assert err.startswith("✔ No issues found when checking the cluster.")
+
+
+def test_a_tag_is_another_name_for_a_revision(command: Command) -> None:
+    assert command("tag", "list")[1].splitlines() == ["TAG REVISION NAMESPACES", "    default"]
+    code, out, _ = command("tag", "set", "prod", "--revision", "default")
+    assert code == 0
+    assert out.startswith(
+        'Revision tag "prod" created, referencing control plane revision "default".'
+    )
+    assert command("tag", "list")[1].splitlines()[1].split() == ["prod", "default"]
+    _, out, _ = command("x", "check-inject", "-n", "kube-public", "-l", "istio.io/rev=prod")
+    rows = [line.split()[:3] for line in out.splitlines()[1:]]
+    assert rows == [
+        ["istio-revision-tag-prod", "default", "✔"],
+        ["istio-sidecar-injector", "default", "✘"],
+    ]
+    code, _, err = command("tag", "set", "prod", "-r", "default")
+    assert (code, err) == (
+        1,
+        'Error: revision tag "prod" already exists, and --overwrite is false\n',
+    )
+    assert command("tag", "remove", "prod", "-y") == (0, "Revision tag prod removed\n", "")
+    code, _, err = command("tag", "remove", "prod", "-y")
+    assert code == 1
+    assert err.startswith(
+        'Error: cannot remove tag "prod": cannot find MutatingWebhookConfiguration'
+    )
+
+
+def test_a_dashboard_is_forwarded_until_it_is_interrupted(cluster: Cluster) -> None:
+    words = [
+        "--kubeconfig",
+        str(cluster.kubeconfig),
+        "dashboard",
+        "istiod-debug",
+        "--browser=false",
+    ]
+    program = [sys.executable, "-m", "meshcourse.embedded.istioctl", *words]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        assert process.stdout.readline() == "skipping opening a browser\n"
+        with urllib.request.urlopen(f"{url}/syncz", timeout=40) as answer:
+            assert json.load(answer)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=40) == 0
+
+
+def test_a_bug_report_has_everything_but_keys(
+    cluster: Cluster, injected: Object, command: Command, tmp_path: Path
+) -> None:
+    code, out, err = command("bug-report", "--output-dir", str(tmp_path), "--include", "default")
+    assert (code, err) == (0, "")
+    path = tmp_path / "bug-report.tar.gz"
+    assert out.splitlines()[-2:] == [f"✅ Creating an archive at {path}.", "✅ Done."]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with tarfile.open(path) as tar:
+        files = {one.name.removeprefix("bug-report/"): tar.extractfile(one) for one in tar}
+        texts = {name: file.read() for name, file in files.items() if file is not None}
+    root = f"proxies/default/{objects.name(injected)}"
+    assert {"versions", "analyze.log", "cluster/crs.yaml", f"{root}/config_dump.json"} <= set(texts)
+    assert json.loads(texts[f"{root}/config_dump.json"])["configs"]
+    assert [name for name, text in texts.items() if b"PRIVATE KEY" in text] == []
+
+
+def test_proxy_config_of_everything(injected: Object, command: Command) -> None:
+    _, out, _ = command("pc", "all", "deploy/details-v1")
+    headers = [block.split()[0] for block in out.split("\n\n")]
+    assert headers == ["SERVICE", "ADDRESSES", "NAME", "RESOURCE", "ENDPOINT"]
+    _, out, _ = command("pc", "bootstrap", "deploy/details-v1")
+    assert json.loads(out)["bootstrap"]["node"]["id"].startswith("sidecar~")
+    _, out, _ = command("pc", "ecds", "deploy/details-v1")
+    assert out.splitlines()[0].split() == ["ECDS", "NAME", "TYPE"]
 
 
 def test_uninstall_removes_everything_and_install_brings_it_back(cluster: Cluster) -> None:

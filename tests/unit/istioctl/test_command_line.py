@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from meshcourse.embedded.istioctl.main import main
+from meshcourse.embedded.istioctl.main import COMMANDS, build, main
 
 _BAD = """\
 apiVersion: networking.istio.io/v1
@@ -95,6 +95,18 @@ def test_help_has_cobras_sections(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Usage:\n  istioctl analyze <file>... [flags]" in shown
     assert "-h, --help " in shown
     assert "use-kube=false" not in shown[shown.index("\nFlags:") :]
+
+
+def test_each_command_is_known_by_the_names_that_its_parser_has() -> None:
+    for module, names in COMMANDS.items():
+        parser = build([module])
+        (commands,) = (one for one in parser._actions if isinstance(one.choices, dict))
+        assert tuple(commands.choices or ()) == names
+
+
+def test_flags_may_stand_before_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-n", "validate", "--context=c", "version", "--help"]) == 0
+    assert "istioctl version [flags]" in capsys.readouterr().out
 
 
 def test_analyze_of_files_ends_as_the_real_one(

@@ -194,7 +194,7 @@ def test_objects_are_found_through_the_configuration_of_envoy() -> None:
     action = {"match": {"prefix": "/"}, "route": {"cluster": cluster["name"]}}
     host = {"domains": ["*"], "routes": [{**action, **_metadata("virtual-service")}]}
     prefix = "type.googleapis.com/envoy.admin.v3."
-    dump = {
+    dump: Json = {
         "configs": [
             {
                 "@type": f"{prefix}ClustersConfigDump",
@@ -209,6 +209,12 @@ def test_objects_are_found_through_the_configuration_of_envoy() -> None:
         ]
     }
     assert lookups.destination_rule(dump, _REVIEWS, 9080) == Key("default", "reviews")
+    assert lookups.virtual_service(dump, _REVIEWS, 9080) == Key("default", "reviews")
+    assert lookups.virtual_service(dump, _REVIEWS, 81) is None
+    configuration = dump["configs"][1]["dynamic_route_configs"][0]["route_config"]
+    configuration["name"] = "outbound"
+    host |= {"name": f"{fqdn}:9080", "domains": [f"{fqdn}:9080"]}
+    host["routes"][0]["route"] = {"cluster": "elsewhere"}
     assert lookups.virtual_service(dump, _REVIEWS, 9080) == Key("default", "reviews")
     assert lookups.virtual_service(dump, _REVIEWS, 81) is None
 

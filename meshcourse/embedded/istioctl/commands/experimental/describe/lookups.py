@@ -54,18 +54,24 @@ def virtual_service(config: Json, service: Object, port: int) -> Key | None:
 
 
 def _routes(config: Json, service: Object, port: int) -> Iterator[Json]:
+    """Routes for a service's port. Real sidecars have one configuration per port, ours one for all."""
+    own = {_fqdn(service), f"{_fqdn(service)}:{port}"}
     for configuration in dump.routes(config):
         name = str(configuration.get("name", ""))
-        if name != str(port) and not name.startswith(("http.", "https.")):
+        if name not in (str(port), "outbound") and not name.startswith(("http.", "https.")):
             continue
         for host in configuration.get("virtual_hosts") or ():
-            domains = host.get("domains") or ()
-            own = _fqdn(service) in domains
+            named = _port(host) in (None, port) and not own.isdisjoint(host.get("domains") or ())
             for route in host.get("routes") or ():
-                if "connect_matcher" not in (route.get("match") or {}) and (
-                    own or _leads(route, service, port)
-                ):
+                tunnel = "connect_matcher" in (route.get("match") or {})
+                if not tunnel and (named or _leads(route, service, port)):
                     yield route
+
+
+def _port(host: Json) -> int | None:
+    """The port of a virtual host, by its name (``details.default.svc.cluster.local:9080``)."""
+    port = str(host.get("name", "")).rpartition(":")[2]
+    return int(port) if port.isdecimal() else None
 
 
 def _leads(route: Json, service: Object, port: int) -> bool:
