@@ -31,6 +31,7 @@ CODES: Final[dict[str, tuple[str, str]]] = {
         "This host has no matching entry in the service registry (service, workload or service entries)",
     ),
     "KIA0203": (ERROR, "This subset's labels are not found in any matching host"),
+    "KIA0204": (WARNING, "mTLS settings of a non-local Destination Rule are overridden"),
     "KIA0205": (ERROR, "PeerAuthentication enabling mTLS at mesh level is missing"),
     "KIA0206": (ERROR, "PeerAuthentication enabling namespace-wide mTLS is missing"),
     "KIA0207": (ERROR, "PeerAuthentication with TLS strict mode found, it should be permissive"),

@@ -1,4 +1,4 @@
-"""KIA0205–0208, 0401, 0501, 0505, 0506: destination rules and peer authentications that disagree. Pure.
+"""KIA0204–0208, 0401, 0501, 0505, 0506: destination rules and peer authentications that disagree. Pure.
 
 Source: Istio's PeerAuthentication (precedence: workload, namespace, mesh) and ClientTLSSettings. With automatic mutual
 TLS (the default) nothing needs a counterpart, so the codes for missing ones appear only without it.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from meshcourse.embedded.addons.kiali.mesh import ROOT, Mesh, carries
-from meshcourse.embedded.addons.kiali.validations import codes
+from meshcourse.embedded.addons.kiali.validations import codes, hosts
 from meshcourse.embedded.addons.kiali.validations.codes import Finding
 from meshcourse.embedded.kube import objects, refs
 from meshcourse.embedded.kube.objects import Object
@@ -20,6 +20,7 @@ _MUTUAL = ("ISTIO_MUTUAL", "MUTUAL")
 def check(mesh: Mesh) -> Iterator[Finding]:
     for obj in mesh.all(refs.DESTINATIONRULES):
         yield from _rule(obj, mesh)
+        yield from _overrides(obj, mesh)
     for obj in mesh.all(refs.PEERAUTHENTICATIONS):
         yield from _peers(obj, mesh)
 
@@ -92,6 +93,27 @@ def _rule(obj: Object, mesh: Mesh) -> Iterator[Finding]:
             code = "KIA0208"
     if code:
         yield codes.found(key, code, "spec/trafficPolicy/tls/mode")
+
+
+def _overrides(obj: Object, mesh: Mesh) -> Iterator[Finding]:
+    """A rule for one host replaces a wider one as a whole: one that says nothing of TLS loses what that one said."""
+    policy = objects.dig(obj, "spec.trafficPolicy", {})
+    own = policy.get("tls") or any(
+        each.get("tls") for each in policy.get("portLevelSettings") or ()
+    )
+    if own or is_default(obj):
+        return
+    key = codes.key_of(refs.DESTINATIONRULES, obj)
+    host = hosts.full(objects.dig(obj, "spec.host", ""), key.namespace, mesh)
+    service = hosts.service_of(host)
+    wider = [
+        codes.key_of(refs.DESTINATIONRULES, rule)
+        for rule in mesh.all(refs.DESTINATIONRULES)
+        if is_default(rule)
+        and (_scope(rule) == "mesh" or (service and objects.namespace(rule) == service[0]))
+    ]
+    if wider:
+        yield codes.found(key, "KIA0204", "spec/trafficPolicy", *wider)
 
 
 def _peers(obj: Object, mesh: Mesh) -> Iterator[Finding]:
