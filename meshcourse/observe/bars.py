@@ -12,6 +12,8 @@ _COLOURS = {"v1": "#5b7db1", "v2": "#3c3c3c", "v3": "#c0392b", "200": "#4a9d5b"}
 _OTHERS = ("#5b7db1", "#d08c2e", "#7a5ca8", "#4a9d8f", "#8a6d5a")
 _FAILED = "#b23b3b"
 _LEFT, _WIDTH, _ROW = 110, 360, 26
+#: Pixels that a letter of a label takes at most, on average.
+_LETTER = 6.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,12 @@ def svg(rows: Sequence[Bar]) -> str:
     """The bars; the whisker on each is the interval of its share."""
     height = _ROW * len(rows) + 22
     body = "".join(_row(index, row) for index, row in enumerate(rows))
+    longest = max((len(row.label) for row in rows), default=0)
+    shift = max(0, round(longest * _LETTER) + 16 - _LEFT)  # so that no label is cut off
     return (
-        f"<svg xmlns='http://www.w3.org/2000/svg' width='{_LEFT + _WIDTH + 170}' height='{height}' "
-        f"role='img' font-family='system-ui,sans-serif' font-size='12'>{_axis(len(rows))}{body}</svg>"
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='{shift + _LEFT + _WIDTH + 170}' height='{height}' "
+        f"role='img' font-family='system-ui,sans-serif' font-size='12'>"
+        f"<g transform='translate({shift} 0)'>{_axis(len(rows))}{body}</g></svg>"
     )
 
 

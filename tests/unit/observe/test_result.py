@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import math
+import re
 import xml.etree.ElementTree as ET
 
 import pytest
 
+from meshcourse.observe import bars, stats
 from meshcourse.observe.result import Result, Sample
 
 
@@ -89,3 +91,13 @@ def test_convergence_counts_from_wall_clock_time() -> None:
     run = result(sample(10, label="v1"), sample(20, label="v3"), sample(30, label="v3"))
     found = run.convergence(1000.05, {"v3"})
     assert (found.first, found.settled) == pytest.approx((0.15, 0.05))
+
+
+def test_a_long_label_has_room_beside_its_bar() -> None:
+    def width(label: str) -> int:
+        found = re.search(r"width='(\d+)'", bars.svg([bars.Bar(label, 3, stats.wilson(3, 4))]))
+        assert found is not None
+        return int(found[1])
+
+    assert width("v1") == width("v1" * 5) == 640
+    assert width("reviews unavailable") >= 640 + 20
