@@ -33,7 +33,7 @@ def draw(matrix: Matrix, *, title: str = "", unit: str = "") -> Heatmap:
     if not most:
         empty = "no data in this time: send some traffic and look again"
         body = svg.text(_LEFT + _WIDTH / 2, _HEIGHT / 2, empty, fill=svg.LINE)
-        picture = svg.page(_LEFT + _WIDTH + 20, _HEIGHT + 30, body, title=title)
+        picture = svg.page(_LEFT + _WIDTH + 34, _HEIGHT + 30, body, title=title)
         return Heatmap(picture, empty, bounds, times, counts)
     used = [index for index, row in enumerate(counts) if any(row)]
     rows = range(min(used), max(used) + 1)
@@ -47,7 +47,7 @@ def draw(matrix: Matrix, *, title: str = "", unit: str = "") -> Heatmap:
         for place, row in enumerate(rows)
     ]  # fmt: skip
     parts += _clock(times)
-    picture = svg.page(_LEFT + _WIDTH + 20, _HEIGHT + 26, *parts, title=title)
+    picture = svg.page(_LEFT + _WIDTH + 34, _HEIGHT + 26, *parts, title=title)
     return Heatmap(picture, _words(title, bounds, counts, unit), bounds, times, counts)
 
 
@@ -66,9 +66,12 @@ def buckets(
 
 
 def _row(counts: tuple[float, ...], y: float, height: float, most: float, what: str) -> str:
-    width, shape = _WIDTH / len(counts), f"height='{height:.1f}' fill='{_COLOUR}'"
+    width, shape = (
+        _WIDTH / len(counts),
+        f"height='{height:.1f}' fill='{_COLOUR}' shape-rendering='crispEdges'",
+    )
     cells = [
-        f"<rect x='{_LEFT + i * width:.1f}' y='{y:.1f}' width='{width + 0.3:.1f}' {shape} "
+        f"<rect x='{_LEFT + i * width:.2f}' y='{y:.1f}' width='{width:.2f}' {shape} "
         f"opacity='{0.12 + 0.88 * math.sqrt(count / most):.2f}'><title>{what}: {count:.3g}</title></rect>"
         for i, count in enumerate(counts)
         if count > 0
