@@ -13,7 +13,7 @@ GROUP = running.PROMISES["observe"]
 
 @pytest.fixture(scope="module", autouse=True)
 def _cluster() -> Iterator[None]:
-    with running.cluster("observe"):
+    with running.cluster("observe", over="context"):
         yield
 
 
