@@ -25,7 +25,7 @@ def tries(cluster: Cluster, path: str, wanted: int) -> Finding:
     )
 
 
-@check(f"Send {N} requests to /status/503 and count what arrives", converges=4)
+@check(f"Send {N} requests to /status/503 and count what arrives", converges=5)
 def failing(cluster: Cluster) -> Finding:
     return tries(cluster, "/status/503", 3)
 

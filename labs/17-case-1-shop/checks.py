@@ -7,7 +7,7 @@ from meshcourse.lab import Cluster, Finding, check, traffic
 N = 20
 
 
-@check(f"Send {N} requests to http://shop.example.com/shop", converges=3)
+@check(f"Send {N} requests to http://shop.example.com/shop", converges=5)
 def answered(cluster: Cluster) -> Finding:
     result = traffic(cluster, "/shop", n=N, rate=50, host="shop.example.com")
     shown = sum(result.versions.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from meshcourse.lab import Cluster, Finding, check, routes, traffic
 
 
-@check("Look where reviews sends its calls to ratings", converges=3)
+@check("Look where reviews sends its calls to ratings", converges=5)
 def new_name(cluster: Cluster) -> Finding:
     found = routes(cluster, "deploy/reviews-v2", "ratings")
     where = ", ".join(route.then for route in found.routes)
@@ -20,7 +20,7 @@ def new_name(cluster: Cluster) -> Finding:
 N = 60
 
 
-@check(f"Look at {N} pages and count those without ratings", converges=3)
+@check(f"Look at {N} pages and count those without ratings", converges=5)
 def stars(cluster: Cluster) -> Finding:
     result = traffic(cluster, "/productpage", n=N, rate=0, concurrency=4)
     seen = ", ".join(f"{label}: {count}" for label, count in result.versions.items())

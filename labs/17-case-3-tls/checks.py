@@ -7,7 +7,7 @@ from meshcourse.lab import Cluster, Finding, check, traffic
 N = 60
 
 
-@check(f"Look at {N} pages and count those without ratings", converges=3)
+@check(f"Look at {N} pages and count those without ratings", converges=5)
 def stars(cluster: Cluster) -> Finding:
     result = traffic(cluster, "/productpage", n=N, rate=0, concurrency=4)
     seen = ", ".join(f"{label}: {count}" for label, count in result.versions.items())

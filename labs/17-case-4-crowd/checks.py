@@ -7,7 +7,7 @@ from meshcourse.lab import Cluster, Finding, check, traffic
 N, AT_ONCE = 200, 20
 
 
-@check(f"Send {N} requests, {AT_ONCE} at once", converges=3)
+@check(f"Send {N} requests, {AT_ONCE} at once", converges=5)
 def crowd(cluster: Cluster) -> Finding:
     result = traffic(cluster, "/productpage", n=N, rate=0, concurrency=AT_ONCE)
     return Finding(
