@@ -25,6 +25,7 @@ _BADGES = {
     "hasMirroring": "mirroring",
     "hasMissingSC": "no sidecar",
     "isOutOfMesh": "outside the mesh",
+    "isServiceEntry": "service entry",
 }
 _APPENDERS = "deadNode,idleNode,istio,responseTime,securityPolicy,serviceEntry,healthConfig"
 

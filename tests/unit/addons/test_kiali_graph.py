@@ -323,6 +323,30 @@ def test_badges() -> None:
     assert node(found, "gateway")["isGateway"] == {"ingressInfo": {"hostnames": ["shop.example"]}}
 
 
+ENTRY = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: outside, namespace: default}
+spec: {hosts: ["*.example.org"], location: MESH_EXTERNAL, ports: [{number: 80, name: http, protocol: HTTP}]}
+"""
+
+
+@pytest.mark.parametrize(("host", "marked"), [("a.example.org", True), ("example.org", False)])
+def test_hosts_of_service_entries_are_marked(host: str, marked: bool) -> None:
+    outside = sample(
+        "productpage-v1",
+        "unknown",
+        1,
+        "source",
+        destination_service=host,
+        destination_service_name=host,
+        destination_service_namespace="default",
+    )
+    found = graph([outside], {"appenders": "serviceEntry"}, mesh(ENTRY))
+    entry = {"hosts": ["*.example.org"], "location": "MESH_EXTERNAL", "namespace": "default"}
+    assert node(found, host).get("isServiceEntry") == (entry if marked else None)
+
+
 def test_health_of_nodes() -> None:
     found = graph([*TRAFFIC, NO_ROUTE], {"injectServiceNodes": "true"})
     details = node(found, "details")["healthData"]

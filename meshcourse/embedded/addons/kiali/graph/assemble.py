@@ -88,6 +88,8 @@ def _completed(nodes: TrafficMap, options: Options, mesh: Mesh) -> TrafficMap:
         nodes = finish.reduce_to_services(nodes)
     if options.wants("istio"):
         details.decorate(nodes, mesh)
+    if options.wants("serviceEntry"):
+        details.mark_service_entries(nodes, mesh)
     if options.wants("health"):
         finish.add_health(nodes, mesh)
     return nodes

@@ -46,6 +46,25 @@ def decorate(nodes: TrafficMap, mesh: Mesh) -> None:
             node.marks["hasCB"] = True
 
 
+def mark_service_entries(nodes: TrafficMap, mesh: Mesh) -> None:
+    """``isServiceEntry`` on service nodes that stand for a host which a ServiceEntry has made known."""
+    for node in nodes.values():
+        if node.type != "service" or (node.namespace, node.service) in mesh.services:
+            continue
+        for entry in mesh.all(refs.SERVICEENTRIES):
+            listed = objects.dig(entry, "spec.hosts", [])
+            if any(_covers(pattern, node.service) for pattern in listed):
+                node.marks["isServiceEntry"] = {
+                    "hosts": listed,
+                    "location": objects.dig(entry, "spec.location", "MESH_EXTERNAL"),
+                    "namespace": objects.namespace(entry),
+                }
+
+
+def _covers(pattern: str, host: str) -> bool:
+    return pattern == host or (pattern.startswith("*.") and host.endswith(pattern[1:]))
+
+
 def service_of(host: str, namespace: str) -> tuple[str, str]:
     """Namespace and name of the Service that a host means, from where it is written."""
     parts = host.split(".")
