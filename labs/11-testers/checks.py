@@ -19,7 +19,7 @@ def gets(cluster: Cluster, user: str, version: str) -> Finding:
     )
 
 
-@check(f"Sign in as jason and look at {N} pages", converges=10)
+@check(f"Sign in as jason and look at {N} pages", converges=5)
 def jason(cluster: Cluster) -> Finding:
     return gets(cluster, "jason", "v2")
 
