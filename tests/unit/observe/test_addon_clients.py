@@ -23,7 +23,7 @@ from meshcourse.embedded.addons.prometheus.scrape import Scraper, milliseconds
 from meshcourse.observe import jaeger, web
 from meshcourse.observe.grafana import Grafana
 from meshcourse.observe.jaeger import Jaeger
-from meshcourse.observe.prometheus import Prometheus
+from meshcourse.observe.prometheus import Prometheus, Sample, Vector
 from meshcourse.observe.web import AddonError
 
 TRACE = "0000000000000000000000000000abcd"
@@ -195,3 +195,24 @@ async def test_other_errors_keep_the_addons_words() -> None:
             await call(web.get, "Kiali", str(server.make_url("/x")))
         with pytest.raises(web.NotServed):
             await call(web.get, "Kiali", str(server.make_url("/y")))
+
+
+class Waking(Prometheus):
+    """Knows of no target at first, then of one that has counted already."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: "http://nowhere")
+        self.began = time.monotonic()
+
+    def query(self, query: str, at: float | None = None) -> Vector:
+        awake = time.monotonic() - self.began > 0.5
+        return Vector(query, (Sample({}, 7.0),) if awake else ())
+
+    def scrape_interval(self) -> float:
+        return 0.0
+
+
+def test_a_prometheus_without_targets_is_not_at_rest() -> None:
+    assert Waking().settled("hits").value == 7.0
+    with pytest.raises(AddonError, match="still changes"):
+        Waking().settled("hits", seconds=0.2)
