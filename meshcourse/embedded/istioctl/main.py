@@ -21,6 +21,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "experimental": ("experimental", "x", "exp"),
     "install": ("install", "apply"),
     "kube_inject": ("kube-inject",),
+    "manifest": ("manifest",),
     "proxy_config": ("proxy-config", "pc"),
     "proxy_status": ("proxy-status", "ps"),
     "tag": ("tag",),

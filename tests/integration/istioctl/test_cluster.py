@@ -446,6 +446,12 @@ def test_proxy_config_of_everything(injected: Object, command: Command) -> None:
     assert json.loads(out)["bootstrap"]["node"]["id"].startswith("sidecar~")
     _, out, _ = command("pc", "ecds", "deploy/details-v1")
     assert out.splitlines()[0].split() == ["ECDS", "NAME", "TYPE"]
+    gateway = "deploy/istio-ingressgateway.istio-system"
+    code, out, _ = command("pc", "rootca-compare", "deploy/details-v1", gateway)
+    assert code == 0
+    assert "have the identical ROOTCA" in out
+    _, out, _ = command("x", "envoy-stats", "deploy/details-v1", "-o", "prom")
+    assert "\nenvoy_server_live{} 1\n" in out
 
 
 def test_uninstall_removes_everything_and_install_brings_it_back(cluster: Cluster) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from meshcourse.embedded.istioctl.main import COMMANDS, build, main
 
@@ -131,6 +132,14 @@ def test_analyze_of_files_ends_as_the_real_one(
         f"effect.\n✔ No validation issues found when analyzing {bad}.\n"
     )
     assert main(["analyze", "-k=false", bad, "-o", "json"]) == 0
+
+
+def test_a_manifest_is_what_would_be_installed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["manifest", "generate", "--set", "profile=minimal"]) == 0
+    documents = [one for one in yaml.safe_load_all(capsys.readouterr().out) if one]
+    deployments = [one["metadata"]["name"] for one in documents if one["kind"] == "Deployment"]
+    assert deployments == ["istiod"]
+    assert "istio-sidecar-injector" in [one["metadata"]["name"] for one in documents]
 
 
 def test_analyze_of_what_does_not_parse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

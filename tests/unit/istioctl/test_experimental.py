@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from meshcourse.embedded.istioctl.commands.experimental import authz, check_inject, precheck
+from meshcourse.embedded.istioctl.commands.experimental import (
+    authz,
+    check_inject,
+    envoy_stats,
+    precheck,
+)
+from meshcourse.embedded.istioctl.commands.proxy_config import rootca
 from meshcourse.embedded.istioctl.context import Failure
 from meshcourse.embedded.istioctl.manifests import options
 from meshcourse.embedded.istioctl.manifests.pilot import Pilot
@@ -109,3 +115,47 @@ def test_precheck_knows_the_minimum() -> None:
 def test_precheck_refuses_versions(version: str, said: str) -> None:
     with pytest.raises(Failure, match=said):
         precheck._minor(version)
+
+
+def _trusting(name: str, certificate: str) -> Json:
+    prefix = "type.googleapis.com/envoy.admin.v3."
+    node = {"node": {"id": f"sidecar~127.0.0.1~{name}.default~default.svc.cluster.local"}}
+    trusted = {"validation_context": {"trusted_ca": {"inline_string": certificate}}}
+    secrets = [{"name": "ROOTCA", "secret": trusted}] if certificate else []
+    return {
+        "configs": [
+            {"@type": f"{prefix}BootstrapConfigDump", "bootstrap": node},
+            {"@type": f"{prefix}SecretsConfigDump", "dynamic_active_secrets": secrets},
+        ]
+    }
+
+
+def test_roots_are_read_from_the_proxies() -> None:
+    assert rootca.workload(_trusting("web", "a")) == "web.default"
+    assert rootca.root(_trusting("web", "a")) == b"a"
+    with pytest.raises(Failure, match=r"not found in the proxy of web\.default"):
+        rootca.root(_trusting("web", ""))
+
+
+@pytest.mark.parametrize(
+    ("kind", "output", "wanted"),
+    [
+        ("server", "short", "stats"),
+        ("s", "prom", "stats/prometheus"),
+        ("c", "yaml", "clusters?format=json"),
+    ],
+)
+def test_statistics_are_pages_of_the_admin_interface(kind: str, output: str, wanted: str) -> None:
+    assert envoy_stats.page(kind, output) == wanted
+
+
+@pytest.mark.parametrize(
+    ("kind", "output", "said"),
+    [
+        ("x", "short", "unknown stats type x"),
+        ("server", "xml", 'output format "xml" not supported'),
+    ],
+)
+def test_unknown_statistics_are_refused(kind: str, output: str, said: str) -> None:
+    with pytest.raises(Failure, match=said):
+        envoy_stats.page(kind, output)

@@ -435,7 +435,7 @@ def test_a_dump_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize(
     ("words", "code", "text"),
     [
-        (["pc", "cluster"], 1, "Error: proxy-config requires pod name or --file parameter"),
+        (["pc", "cluster"], 1, "Error: cluster requires pod name or --file parameter"),
         (["pc", "cluster", "-f", "/nowhere"], 1, "Error: error reading config dump"),
         (["-c", "/nowhere", "ps"], 1, "Error: The kubeconfig /nowhere does not lead to a cluster"),
         (["ps", "-c", "/nowhere", "-o", "xml"], 1, "Error: output format 'xml' not supported"),

@@ -19,6 +19,7 @@ from meshcourse.embedded.istioctl.commands.progress import Progress
 from meshcourse.embedded.istioctl.context import Context, Failure
 from meshcourse.embedded.istioctl.manifests import components, options
 from meshcourse.embedded.istioctl.manifests.components import Component
+from meshcourse.embedded.istioctl.parsing import flag
 from meshcourse.embedded.istiod.agent.settings import seconds
 from meshcourse.embedded.kube import objects
 from meshcourse.embedded.kube.objects import Object
@@ -44,17 +45,22 @@ def add(commands: Any, parents: Sequence[argparse.ArgumentParser]) -> None:
         aliases=["apply"],
         parents=parents,
         help="Applies an Istio manifest, installing or reconfiguring Istio on a cluster.",
+        description="Applies what a profile and settings ask for, and waits until it is ready.",
+        epilog="  istioctl install --set profile=demo -y\n"
+        "  istioctl install --set meshConfig.accessLogFile=/dev/stdout",
     )
     parser.add_argument("--filename", "-f", action="append", default=[], help="IstioOperator file")
-    parser.add_argument("--set", "-s", action="append", default=[], dest="settings")
-    parser.add_argument("--revision", "-r", default="", help="Target control plane revision")
-    parser.add_argument("--skip-confirmation", "-y", action="store_true")
-    parser.add_argument("--readiness-timeout", type=seconds, default=300.0, metavar="DURATION")
-    parser.add_argument("--dry-run", action="store_true")
     parser.add_argument(
-        "--force", action="store_true", help="accepted; nothing is checked beforehand"
+        "--set", "-s", action="append", default=[], dest="settings", help="path=value of a setting"
     )
-    parser.add_argument("--verify", action="store_true", help="accepted; waiting is verification")
+    parser.add_argument("--revision", "-r", default="", help="Target control plane revision")
+    flag(parser, "--skip-confirmation", "-y", help="Do not ask")
+    parser.add_argument(
+        "--readiness-timeout", type=seconds, default=300.0, help="How long to wait, as in 90s"
+    )
+    flag(parser, "--dry-run", help="Say what would be installed")
+    flag(parser, "--force", help="accepted; nothing is checked beforehand")
+    flag(parser, "--verify", help="accepted; waiting is verification")
     parser.set_defaults(run=run)
 
 
@@ -62,7 +68,7 @@ def run(ctx: Context, arguments: argparse.Namespace) -> int:
     settings = [*arguments.settings]
     if arguments.revision:
         settings.append(f"revision={arguments.revision}")
-    documents = [one for path in arguments.filename for one in _load(path)]
+    documents = [one for path in arguments.filename for one in load(path)]
     spec = options.resolve(documents, settings)
     profile = spec.get("profile") or "default"
     ctx.print(_SAIL)
@@ -87,7 +93,11 @@ def confirm(ctx: Context, question: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _load(path: str) -> list[Any]:
+def load(path: str) -> list[Any]:
+    """The IstioOperator documents of a file.
+
+    :raises Failure: if it cannot be read.
+    """
     try:
         text = sys.stdin.read() if path == "-" else Path(path).read_text()
         return [one for one in yaml.safe_load_all(text) if one]

@@ -38,6 +38,8 @@ def add(commands: Any, parents: Sequence[argparse.ArgumentParser]) -> None:
         "kube-inject",
         parents=parents,
         help="Inject Istio sidecar into Kubernetes pod resources",
+        description="Writes what the injection webhook would make of a file.",
+        epilog="  istioctl kube-inject -f app.yaml | kubectl apply -f -",
     )
     parser.add_argument("--filename", "-f", required=True, help="Kubernetes resource file")
     parser.add_argument("--output", "-o", default="", help="Modified resource file")

@@ -23,6 +23,9 @@ def add(commands: Any, parents: Sequence[argparse.ArgumentParser]) -> None:
         aliases=["ps"],
         parents=parents,
         help="Retrieves the synchronization status of each Envoy in the mesh",
+        description="Which proxies are connected, and whether they have acknowledged what istiod has "
+        "for them.",
+        epilog="  istioctl proxy-status\n  istioctl proxy-status deployment/reviews-v1",
     )
     parser.add_argument("pod", nargs="?", default="", help="[<type>/]<name>[.<namespace>]")
     parser.add_argument("--output", "-o", default="table", help="one of json|yaml|table")

@@ -11,6 +11,7 @@ from meshcourse.embedded.istioctl import context
 from meshcourse.embedded.istioctl.commands import install
 from meshcourse.embedded.istioctl.commands.progress import Progress
 from meshcourse.embedded.istioctl.context import Context, Failure
+from meshcourse.embedded.istioctl.parsing import flag
 from meshcourse.embedded.kube import objects
 from meshcourse.embedded.kube.objects import Object
 from meshcourse.embedded.kube.status import ApiError
@@ -35,13 +36,17 @@ _SHARED = frozenset({"CustomResourceDefinition"})
 
 def add(commands: Any, parents: Sequence[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
-        "uninstall", parents=parents, help="Uninstall Istio from a cluster"
+        "uninstall",
+        parents=parents,
+        help="Uninstall Istio from a cluster",
+        description="Removes a control plane, or with --purge everything of Istio.",
+        epilog="  istioctl uninstall --revision canary\n  istioctl uninstall --purge -y",
     )
-    parser.add_argument("--purge", action="store_true", help="Delete all Istio related sources")
+    flag(parser, "--purge", help="Delete all Istio related sources")
     parser.add_argument("--revision", "-r", default="", help="Target control plane revision")
-    parser.add_argument("--skip-confirmation", "-y", action="store_true")
-    parser.add_argument("--dry-run", action="store_true")
-    parser.add_argument("--force", action="store_true", help="accepted for compatibility")
+    flag(parser, "--skip-confirmation", "-y", help="Do not ask")
+    flag(parser, "--dry-run", help="Say what would be removed")
+    flag(parser, "--force", help="accepted for compatibility")
     parser.set_defaults(run=run)
 
 

@@ -13,6 +13,7 @@ import yaml
 from meshcourse import versions
 from meshcourse.embedded.istioctl import context, control_plane, pods
 from meshcourse.embedded.istioctl.context import Context, Failure
+from meshcourse.embedded.istioctl.parsing import flag
 from meshcourse.embedded.kube import objects
 from meshcourse.errors import MeshcourseError
 
@@ -24,16 +25,16 @@ _LONG = (
 
 def add(commands: Any, parents: Sequence[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
-        "version", parents=parents, help="Prints out build version information"
+        "version",
+        parents=parents,
+        help="Prints out build version information",
+        description="The versions of this program, of istiod and of the connected proxies.",
+        epilog="  istioctl version\n  istioctl version --remote=false -o json",
     )
-    parser.add_argument("--short", "-s", nargs="?", const=True, default=True, type=_boolean)
-    parser.add_argument("--remote", nargs="?", const=True, default=True, type=_boolean)
+    flag(parser, "--short", "-s", default=True, help="One line each")
+    flag(parser, "--remote", default=True, help="Ask the control plane, too")
     parser.add_argument("--output", "-o", default="", help="One of 'yaml' or 'json'.")
     parser.set_defaults(run=run)
-
-
-def _boolean(text: str) -> bool:
-    return text.lower() not in ("false", "0", "f")
 
 
 def run(ctx: Context, arguments: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Sequence
 from typing import Any
 
-_COMMANDS = ("authz", "check_inject", "describe", "precheck")
+_COMMANDS = ("authz", "check_inject", "describe", "envoy_stats", "precheck")
 
 
 def add(commands: Any, parents: Sequence[argparse.ArgumentParser]) -> None:

@@ -16,13 +16,16 @@ from meshcourse.embedded.istioctl.commands.proxy_config import (
     endpoints,
     listeners,
     logs,
+    rootca,
     routes,
     secrets,
 )
 from meshcourse.embedded.istioctl.context import Context, Failure
+from meshcourse.embedded.istioctl.parsing import flag
 
 Json = dict[str, Any]
 Run = Callable[[Context, argparse.Namespace], int]
+_TITLES = {"ecds": "typed extension", "log": "logging levels"}
 _SUMMARY = ("short", "")
 #: Padding between columns, as istioctl has it.
 _NARROW, _WIDE = 1, 5
@@ -34,6 +37,8 @@ def add(commands: Any, parents: Sequence[argparse.ArgumentParser]) -> None:
         aliases=["pc"],
         parents=parents,
         help="Retrieve information about proxy configuration from Envoy [kube only]",
+        description="What a proxy really has, read from the Envoy itself.",
+        epilog="  istioctl proxy-config <cluster|listener|route|endpoint|secret|...> <pod>[.<namespace>]",
     )
     parser.set_defaults(run=lambda ctx, options: _usage(parser))
     kinds = parser.add_subparsers(dest="kind", metavar="KIND")
@@ -49,23 +54,23 @@ def add(commands: Any, parents: Sequence[argparse.ArgumentParser]) -> None:
         ("log", "o", logs.run, logs.add_options),
     )
     for name, aliases, run, add_filters in table:
+        what = "of" if name == "log" else "configuration for"
         sub = kinds.add_parser(
             name,
             aliases=aliases.split(),
             parents=parents,
-            help=f"Retrieves {name} configuration for the Envoy in the specified pod",
+            help=f"Retrieves {_TITLES.get(name, name)} {what} the Envoy in the specified pod",
+            epilog=f"  istioctl proxy-config {name} reviews-v1-abc.default\n"
+            f"  istioctl proxy-config {name} deployment/reviews-v1 -o json",
         )
         sub.add_argument("pod", nargs="?", default="", help="[<type>/]<name>[.<namespace>]")
         sub.add_argument("--output", "-o", default="", help="one of json|yaml|short")
         sub.add_argument("--file", "-f", default="", help="Envoy config dump JSON file")
-        sub.add_argument("--verbose", nargs="?", const=True, default=True, type=_boolean)
-        sub.set_defaults(run=run)
+        flag(sub, "--verbose", default=True, help="Output more information")
+        sub.set_defaults(run=run, title="endpoints" if name == "endpoint" else name)
         if add_filters is not None:
             add_filters(sub)
-
-
-def _boolean(text: str) -> bool:
-    return text.lower() not in ("false", "0", "f")
+    rootca.add(kinds, parents)
 
 
 def _usage(parser: argparse.ArgumentParser) -> int:
@@ -87,7 +92,7 @@ def _print(ctx: Context, output: str, data: Any, rows: list[list[str]], gap: int
 
 
 def _load(ctx: Context, options: argparse.Namespace) -> Json:
-    return dump.load(ctx, options.pod, options.file)
+    return dump.load(ctx, options.pod, options.file, title=options.title)
 
 
 def _clusters(ctx: Context, options: argparse.Namespace) -> int:
@@ -110,7 +115,8 @@ def _routes(ctx: Context, options: argparse.Namespace) -> int:
 
 
 def _endpoints(ctx: Context, options: argparse.Namespace) -> int:
-    statuses = dump.load(ctx, options.pod, options.file, "clusters?format=json")
+    page = "clusters?format=json"
+    statuses = dump.load(ctx, options.pod, options.file, page, title=options.title)
     found = endpoints.select(statuses, options)
     return _print(ctx, options.output, found, [endpoints.HEADER, *endpoints.rows(found)], _WIDE)
 

@@ -35,13 +35,16 @@ async def _request(ctx: Context, pod: str, path: str, method: str) -> str:
     return body.decode()
 
 
-def load(ctx: Context, pod: str, file: str, path: str = "config_dump") -> Json:
+def load(
+    ctx: Context, pod: str, file: str, path: str = "config_dump", *, title: str = "proxy-config"
+) -> Json:
     """The dump of a pod's Envoy, or of a file.
 
+    :param title: who asks, for the error.
     :raises Failure: if neither can be had.
     """
     if not pod and not file:
-        raise Failure("proxy-config requires pod name or --file parameter")
+        raise Failure(f"{title} requires pod name or --file parameter")
     try:
         text = Path(file).read_text() if file else request(ctx, pod, path)
         return dict(json.loads(text))

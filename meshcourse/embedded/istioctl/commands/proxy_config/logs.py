@@ -20,7 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(ctx: Context, options: argparse.Namespace) -> int:
     """Set what was asked for, then print all levels."""
     if not options.pod:
-        raise Failure("log requires a pod name")
+        raise Failure("log requires pod name or --selector")
     for query in queries(options.level, reset=options.reset):
         dump.request(ctx, options.pod, f"logging?{query}", "POST")
     ctx.print(dump.request(ctx, options.pod, "logging", "POST").rstrip())

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import yaml
 
@@ -14,15 +12,12 @@ from meshcourse.embedded.client.protocol import Client
 from meshcourse.embedded.istioctl import context
 from meshcourse.embedded.istioctl.analyze import messages, webhooks
 from meshcourse.embedded.istioctl.analyze.collection import collect
-from meshcourse.embedded.istioctl.commands.tag import manifest
+from meshcourse.embedded.istioctl.commands.tag import existing, manifest
 from meshcourse.embedded.istioctl.commands.tag.manifest import REVISION, TAG
 from meshcourse.embedded.istioctl.context import Context, Failure
 from meshcourse.embedded.istioctl.parsing import flag
 from meshcourse.embedded.kube import objects, refs
 from meshcourse.embedded.kube.objects import Object
-
-_HEADER: Final = ["TAG", "REVISION", "NAMESPACES"]
-_FORMATS: Final = ("table", "json", "yaml")
 
 
 def add(commands: Any, parents: Sequence[argparse.ArgumentParser]) -> None:
@@ -48,11 +43,11 @@ def add(commands: Any, parents: Sequence[argparse.ArgumentParser]) -> None:
         flag(sub, "--overwrite", help="Change a tag that exists")
         flag(sub, "--skip-confirmation", "-y", help="Do not ask")
         flag(sub, "--auto-inject-namespaces", help="Inject all namespaces by default")
-    listing = _sub(group, parents, "list", _list, "List existing revision tags", "", "show")
+    listing = _sub(group, parents, "list", existing.show, "List existing revision tags", "", "show")
     listing.add_argument("--output", "-o", default="table", help="table, json or yaml")
     removal = "Remove Istio control plane revision tag"
     remove = _sub(
-        group, parents, "remove", _remove, removal, "  istioctl tag remove prod", "delete"
+        group, parents, "remove", existing.remove, removal, "  istioctl tag remove prod", "delete"
     )
     remove.add_argument("tag", nargs="*", help="<revision-tag>")
     flag(remove, "--skip-confirmation", "-y", help="Do not ask")
@@ -79,14 +74,6 @@ def _help(parser: argparse.ArgumentParser) -> int:
     return 0
 
 
-def _one(names: Sequence[str], purpose: str, many: str) -> str:
-    if not names:
-        raise Failure(f"must provide a tag for {purpose}")
-    if len(names) > 1:
-        raise Failure(f"must provide a single tag for {many}")
-    return names[0]
-
-
 def _set(ctx: Context, options: argparse.Namespace) -> int:
     return context.run(_make(ctx, options, apply=True))
 
@@ -96,7 +83,7 @@ def _generate(ctx: Context, options: argparse.Namespace) -> int:
 
 
 async def _make(ctx: Context, options: argparse.Namespace, *, apply: bool) -> int:
-    tag = _one(options.tag, "modification", "creation")
+    tag = existing.only(options.tag, "modification", "creation")
     async with ctx.client() as client:
         hooks = await _canonical(client, ctx, options, tag, strict=apply)
         istiod = await _istiod(client, ctx, options.revision)
@@ -111,7 +98,7 @@ async def _make(ctx: Context, options: argparse.Namespace, *, apply: bool) -> in
             ctx.warn(
                 f"creating tag would conflict, pass --skip-confirmation to proceed:\n{problems}\n"
             )
-            if apply and not _confirm(ctx, "Apply anyways? [y/N]"):
+            if apply and not existing.confirm(ctx, "Apply anyways? [y/N]"):
                 return 0
         if not apply:
             ctx.out.write("\n---\n".join(yaml.safe_dump(one, sort_keys=False) for one in parts))
@@ -143,11 +130,11 @@ async def _canonical(
     :raises Failure: if the tag may not be made.
     """
     fresh = strict and not options.overwrite and tag != manifest.DEFAULT
-    if fresh and await _hooks(client, f"{REVISION}={tag},!{TAG}"):
+    if fresh and await existing.hooks(client, f"{REVISION}={tag},!{TAG}"):
         raise Failure(
             f'cannot create revision tag "{tag}": found existing control plane revision with same name'
         )
-    found = await _hooks(client, f"{REVISION}={options.revision},!{TAG}")
+    found = await existing.hooks(client, f"{REVISION}={options.revision},!{TAG}")
     if not found:
         raise Failure(
             "cannot modify tag: cannot find MutatingWebhookConfiguration or Service with revision "
@@ -159,13 +146,9 @@ async def _canonical(
             f'"{options.revision}"'
         )
     services = await client.list(refs.SERVICES, ctx.istio_namespace, label_selector=f"{TAG}={tag}")
-    if not options.overwrite and (services.items or await _hooks(client, f"{TAG}={tag}")):
+    if not options.overwrite and (services.items or await existing.hooks(client, f"{TAG}={tag}")):
         raise Failure(f'revision tag "{tag}" already exists, and --overwrite is false')
     return found[0]
-
-
-async def _hooks(client: Client, selector: str) -> list[Object]:
-    return (await client.list(refs.MUTATING_WEBHOOKS, label_selector=selector)).items
 
 
 async def _istiod(client: Client, ctx: Context, revision: str) -> Object:
@@ -181,7 +164,7 @@ async def _istiod(client: Client, ctx: Context, revision: str) -> Object:
 
 async def _deactivate(client: Client) -> None:
     """The default revision's own webhooks make room for the default tag's."""
-    for one in await _hooks(client, f"{REVISION}={manifest.DEFAULT},!{TAG}"):
+    for one in await existing.hooks(client, f"{REVISION}={manifest.DEFAULT},!{TAG}"):
         await client.update(refs.MUTATING_WEBHOOKS, manifest.deactivated(one))
 
 
@@ -197,74 +180,3 @@ async def _conflicts(client: Client, made: Object) -> str:
     found = messages.ordered(list(webhooks.webhooks(collect([made, *others]))))
     own = [one for one in found if one.item is not None and one.item.obj is made]
     return "\n".join(one.render() for one in own)
-
-
-def _confirm(ctx: Context, question: str) -> bool:
-    ctx.out.write(f"{question} ")
-    ctx.out.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def _list(ctx: Context, options: argparse.Namespace) -> int:
-    if options.output not in _FORMATS:
-        raise Failure(f"unknown format: {options.output}")
-    found = context.run(_tags(ctx))
-    if not found:
-        ctx.print("No Istio revision tags found.")
-    elif options.output == "json":
-        ctx.print(json.dumps(found, indent=2))
-    elif options.output == "yaml":
-        ctx.out.write(yaml.safe_dump(found, sort_keys=False))
-    else:
-        rows = [[one["tag"], one["revision"], ",".join(one["namespaces"])] for one in found]
-        ctx.print(context.table([_HEADER, *rows], 1))
-    return 0
-
-
-async def _tags(ctx: Context) -> list[dict[str, Any]]:
-    """Tags with their revisions; revisions without a tag have a row of their own."""
-    async with ctx.client() as client:
-        carriers = await _hooks(client, REVISION)
-        services = await client.list(refs.SERVICES, ctx.istio_namespace, label_selector=REVISION)
-        labels = [objects.labels(one) for one in (*carriers, *services.items)]
-        pairs = {(one[REVISION], one.get(TAG, "")) for one in labels}
-        tagged = {revision for revision, tag in pairs if tag}
-        shown = sorted(pair for pair in pairs if pair[1] or pair[0] not in tagged)
-        return [
-            {"tag": tag, "revision": revision, "namespaces": await _namespaces(client, tag)}
-            for revision, tag in shown
-        ]
-
-
-async def _namespaces(client: Client, tag: str) -> list[str]:
-    found = await client.list(refs.NAMESPACES, label_selector=f"{REVISION}={tag}")
-    return [objects.name(one) for one in found.items]
-
-
-def _remove(ctx: Context, options: argparse.Namespace) -> int:
-    return context.run(_delete(ctx, _one(options.tag, "removal", "removal"), options))
-
-
-async def _delete(ctx: Context, tag: str, options: argparse.Namespace) -> int:
-    selector = f"{TAG}={tag}"
-    async with ctx.client() as client:
-        hooks = await _hooks(client, selector)
-        services = await client.list(refs.SERVICES, ctx.istio_namespace, label_selector=selector)
-        if not hooks and not services.items:
-            raise Failure(
-                f'cannot remove tag "{tag}": cannot find MutatingWebhookConfiguration or Service for tag'
-            )
-        users = await _namespaces(client, tag)
-        question = (
-            f'Caution, found {len(users)} namespace(s) still injected by tag "{tag}": '
-            f"{' '.join(users)}\nProceed with operation? [y/N]"
-        )
-        if users and not options.skip_confirmation and not _confirm(ctx, question):
-            ctx.print("Aborting operation.")
-            return 0
-        for one in hooks:
-            await client.delete(refs.MUTATING_WEBHOOKS, objects.name(one))
-        for one in services.items:
-            await client.delete(refs.SERVICES, objects.name(one), ctx.istio_namespace)
-    ctx.print(f"Revision tag {tag} removed")
-    return 0

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import yaml
 
 from meshcourse.embedded.client.protocol import Client
-from meshcourse.embedded.istioctl import context, exec, pods
+from meshcourse.embedded.istioctl import context, pods
 from meshcourse.embedded.istioctl.commands.experimental.describe import (
-    ingress,
+    asking,
+    gateways,
     lookups,
     rules,
     text,
@@ -22,13 +22,11 @@ from meshcourse.embedded.istioctl.commands.experimental.describe.rules import Su
 from meshcourse.embedded.istioctl.context import Context, Failure
 from meshcourse.embedded.istioctl.parsing import flag
 from meshcourse.embedded.kube import objects, refs
-from meshcourse.embedded.kube.objects import Key, Object
-from meshcourse.embedded.kube.refs import Resource
+from meshcourse.embedded.kube.objects import Object
 from meshcourse.embedded.kube.status import ApiError
 
 Json = dict[str, Any]
 _LINE: Final = "-" * 20
-_STALE: Final = "WARNING: Proxy is stale; it references to non-existent {} {}"
 
 
 def add(commands: Any, parents: Sequence[argparse.ArgumentParser]) -> None:
@@ -102,7 +100,7 @@ class _Description:
             await self._services(client, found, services, [labels])
             self._ctx.print(_LINE)
             await self._mtls(client, found)
-            await self._ingress(client, services, [labels])
+            self._print(await gateways.lines(self._ctx, client, services, [labels]))
         return 0
 
     async def service(self, name: str) -> int:
@@ -120,7 +118,7 @@ class _Description:
                 return 0
             labels = [objects.labels(pod) for pod in ready]
             await self._services(client, ready[0], [found], labels)
-            await self._ingress(client, [found], labels)
+            self._print(await gateways.lines(self._ctx, client, [found], labels))
         return 0
 
     async def _named_service(self, client: Client, name: str) -> Object:
@@ -162,7 +160,7 @@ class _Description:
         self, client: Client, pod: Object, services: Sequence[Object], labels: list[Any]
     ) -> None:
         try:
-            config = await _config(self._ctx, objects.key(pod))
+            config = await asking.config(self._ctx, objects.key(pod))
         except Failure as error:
             if self._quiet:
                 return
@@ -190,18 +188,18 @@ class _Description:
         lines: list[str] = []
         known = Subsets()
         key = lookups.destination_rule(config, service, port)
-        rule = await _maybe(client, refs.DESTINATIONRULES, key)
+        rule = await asking.maybe(client, refs.DESTINATIONRULES, key)
         if rule:
             lines += rules.destination_rule(rule, labels, self._home)
             known = rules.subsets(rule, labels, self._home)
         elif key:
-            lines.append(_STALE.format("destination rule", f"{key.name}.{key.namespace}"))
+            lines.append(asking.STALE.format("destination rule", f"{key.name}.{key.namespace}"))
         key = lookups.virtual_service(config, service, port)
-        found = await _maybe(client, refs.VIRTUALSERVICES, key)
+        found = await asking.maybe(client, refs.VIRTUALSERVICES, key)
         if found:
             lines += rules.virtual_service(found, service, known, self._home)
         elif key:
-            lines.append(_STALE.format("virtual service", f"{key.name}.{key.namespace}"))
+            lines.append(asking.STALE.format("virtual service", f"{key.name}.{key.namespace}"))
         return lines
 
     async def _mtls(self, client: Client, pod: Object) -> None:
@@ -225,93 +223,11 @@ class _Description:
         ]
         self._print(workload.peer_authentication(found, objects.labels(pod), root))
 
-    async def _ingress(self, client: Client, services: Sequence[Object], labels: list[Any]) -> None:
-        listed = await client.list(
-            refs.PODS,
-            label_selector="istio=ingressgateway",
-            field_selector="status.phase=Running",
-        )
-        if not listed.items:
-            self._ctx.print("Skipping Gateway information (no ingress gateway pods)")
-            return
-        homes = sorted({objects.namespace(pod) for pod in listed.items})
-        doors = [s for home in homes for s in (await client.list(refs.SERVICES, home)).items]
-        ingresses = ingress.find(doors, listed.items)
-        if not ingresses:
-            self._ctx.print("Skipping Gateway information (no ingress gateway service)")
-        seen: set[tuple[str, str]] = set()
-        for pod in listed.items:
-            config = await _config(self._ctx, objects.key(pod))
-            for service in services:
-                for port in objects.dig(service, "spec.ports", []):
-                    at = _Place(client, config, service, port["port"], labels)
-                    await self._exposed(at, ingresses, seen)
-
-    async def _exposed(
-        self, at: _Place, ingresses: list[ingress.Ingress], seen: set[tuple[str, str]]
-    ) -> None:
-        key = lookups.virtual_service(at.config, at.service, at.port)
-        found = await _maybe(at.client, refs.VIRTUALSERVICES, key)
-        if found is None:
-            return
-        rule = await _maybe(
-            at.client,
-            refs.DESTINATIONRULES,
-            lookups.destination_rule(at.config, at.service, at.port),
-        )
-        known = rules.subsets(rule, at.labels, self._home) if rule else Subsets()
-        for reference in objects.dig(found, "spec.gateways", []):
-            where, slash, last = str(reference).rpartition("/")
-            name = Key(where if slash else objects.namespace(found), last)
-            if last == "mesh" or name in seen:
-                continue
-            gateway = await _maybe(at.client, refs.GATEWAYS, name)
-            if gateway is None:
-                shown = f"{name.namespace}/{name.name}"
-                self._ctx.print(_STALE.format("gateway", shown))
-                continue
-            seen.add(name)
-            near = [one for one in ingresses if one.serves(gateway)]
-            if near:
-                self._ctx.print(_LINE)
-                for one in sorted(near, key=lambda one: one.address):
-                    self._print(one.lines())
-                self._print(rules.virtual_service(found, at.service, known, self._home))
-
     def _print(self, lines: Iterator[str] | Sequence[str], indent: str = "") -> None:
         for line in lines:
             self._ctx.print(f"{indent}{line}")
 
 
-class _Place:
-    """A port of a service, as one gateway's proxy sees it."""
-
-    def __init__(
-        self, client: Client, config: Json, service: Object, port: int, labels: list[Any]
-    ) -> None:
-        self.client, self.config, self.service = client, config, service
-        self.port, self.labels = port, labels
-
-
 def _selects(service: Object, labels: Any) -> bool:
     selector = objects.dig(service, "spec.selector", {})
     return bool(selector) and selector.items() <= labels.items()
-
-
-async def _config(ctx: Context, pod: Key) -> Json:
-    """The configuration of a pod's proxy."""
-    command = ["pilot-agent", "request", "GET", "config_dump"]
-    found = json.loads(await exec.run(ctx, pod.namespace, pod.name, "istio-proxy", command))
-    return dict(found)
-
-
-async def _maybe(client: Client, resource: Resource, key: Key | None) -> Object | None:
-    """The object, unless it is not there."""
-    if key is None:
-        return None
-    try:
-        return await client.get(resource, key.name, key.namespace)
-    except ApiError as error:
-        if error.code == 404:
-            return None
-        raise
