@@ -22,7 +22,7 @@ def gets_v3(cluster: Cluster, cookie: str) -> Finding:
     )
 
 
-@check("Send the cookie canary=yes", converges=10)
+@check("Send the cookie canary=yes", converges=5)
 def tester(cluster: Cluster) -> Finding:
     return gets_v3(cluster, "canary=yes")
 

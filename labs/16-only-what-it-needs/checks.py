@@ -14,7 +14,7 @@ def known(cluster: Cluster, workload: str) -> set[str]:
     return {line.split()[0] for line in lines if " outbound " in line}
 
 
-@check("Ask the Envoys of reviews which Services of the namespace they know", converges=10)
+@check("Ask the Envoys of reviews which Services of the namespace they know", converges=5)
 def narrow(cluster: Cluster) -> Finding:
     found = {
         version: sorted(
