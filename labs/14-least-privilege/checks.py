@@ -15,7 +15,7 @@ N = 120
 EACH = 10
 
 
-@check("Wait until the policies have reached the proxies: 20 whole pages in a row", converges=6)
+@check("Wait until the policies have reached the proxies: 20 whole pages in a row", converges=4)
 def arrived(cluster: Cluster) -> Finding:
     result = traffic(cluster, "/productpage", n=20, rate=50)
     return Finding(

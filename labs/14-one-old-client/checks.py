@@ -9,7 +9,7 @@ RATINGS = "http://ratings.default:9080/ratings/0"
 N = 20
 
 
-@check(f"Let the old client ask details {N} times", converges=6)
+@check(f"Let the old client ask details {N} times", converges=4)
 def served(cluster: Cluster) -> Finding:
     found = ask(cluster, "curl.old", DETAILS, n=N)
     return Finding(
@@ -20,7 +20,7 @@ def served(cluster: Cluster) -> Finding:
     )
 
 
-@check(f"Let the old client ask ratings {N} times", converges=6)
+@check(f"Let the old client ask ratings {N} times", converges=4)
 def refused(cluster: Cluster) -> Finding:
     found = ask(cluster, "curl.old", RATINGS, n=N)
     return Finding(
@@ -31,7 +31,7 @@ def refused(cluster: Cluster) -> Finding:
     )
 
 
-@check("Ask details from within the mesh, and look at how the call arrived", converges=6)
+@check("Ask details from within the mesh, and look at how the call arrived", converges=4)
 def mutual(cluster: Cluster) -> Finding:
     found = ask(cluster, "curl", DETAILS, n=N)
     policies = {

@@ -14,7 +14,7 @@ N = 30
 PATIENCE = 5.0
 
 
-@check("Let curl call api.world", converges=6)
+@check("Let curl call api.world", converges=4)
 def reached(cluster: Cluster) -> Finding:
     found = ask(cluster, "curl", HOST, n=N)
     return Finding(
@@ -25,7 +25,7 @@ def reached(cluster: Cluster) -> Finding:
     )
 
 
-@check(f"Send {N} calls and look for them in the log of the egress gateway", converges=6)
+@check(f"Send {N} calls and look for them in the log of the egress gateway", converges=4)
 def by_the_door(cluster: Cluster) -> Finding:
     mark = uuid.uuid4().hex
     answered = ask(cluster, "curl", f"{HOST}?mark={mark}", n=N)
