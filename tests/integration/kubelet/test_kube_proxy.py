@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import random
@@ -15,6 +16,7 @@ import pytest
 
 from meshcourse.embedded.kube import addresses, refs
 from meshcourse.embedded.kubelet import addressing
+from meshcourse.embedded.kubelet.proxy import doors
 from tests.integration.kubelet.conftest import Node, make_pod
 
 READY = {"tcpSocket": {"port": 8080}, "periodSeconds": 1}
@@ -186,6 +188,24 @@ async def test_node_ports_and_load_balancers_listen(served: Node) -> None:
     ip = found["status"]["loadBalancer"]["ingress"][0]["ip"]
     _, real = addresses.service_endpoint(found, 80)
     assert await get(f"http://{ip}:{real}") == (200, "web-1")
+
+
+async def test_a_load_balancer_is_closed_as_long_as_its_pods_are(served: Node) -> None:
+    """Connections are refused, not accepted and dropped: the pod is ready, but does not listen at this port."""
+    if doors.listeners() is None:
+        pytest.skip("this system does not tell who listens")
+    made = service("shut", "web", type="LoadBalancer", port_={"targetPort": 9})
+    await served.client.create(refs.SERVICES, made, "default")
+
+    def balanced(found: dict[str, Any]) -> bool:
+        return bool(found.get("status", {}).get("loadBalancer", {}).get("ingress"))
+
+    found = await served.until("shut", balanced, resource=refs.SERVICES)
+    await settled(served, "shut", 1)
+    ip = found["status"]["loadBalancer"]["ingress"][0]["ip"]
+    _, real = addresses.service_endpoint(found, 80)
+    with socket.socket() as client:
+        assert client.connect_ex((ip, real)) == errno.ECONNREFUSED
 
 
 async def test_a_port_that_another_program_holds_is_told_and_tried_again(served: Node) -> None:

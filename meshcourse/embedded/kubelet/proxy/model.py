@@ -25,6 +25,7 @@ class ServicePort:
 
     :param listen: where kube-proxy listens for it on this machine: cluster IP, node port, load balancer.
     :param endpoints: where the ready pods really listen.
+    :param external: of a Service with a load balancer.
     """
 
     service: Key
@@ -32,6 +33,7 @@ class ServicePort:
     port: int
     listen: tuple[Address, ...] = ()
     endpoints: tuple[Address, ...] = ()
+    external: bool = False
 
     @property
     def cluster(self) -> str:
@@ -90,6 +92,7 @@ def _ports(service: Object, slices: list[Object]) -> Iterator[ServicePort]:
             int(port["port"]),
             tuple(dict.fromkeys(_listen(service, port))),
             _endpoints(slices, name),
+            objects.dig(service, "spec.type") == "LoadBalancer",
         )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from meshcourse.embedded.kubelet import addressing
 from meshcourse.embedded.kubelet.addressing import Allocator
 from meshcourse.embedded.kubelet.processes.client import Forker
 from meshcourse.embedded.kubelet.proxy import config, model
+from meshcourse.embedded.kubelet.proxy.doors import Doors
 from meshcourse.embedded.kubelet.proxy.envoy import Envoy
 from meshcourse.embedded.kubelet.proxy.model import Address, View
 
@@ -28,6 +30,8 @@ _FIRST_FORWARD_PORT = 3128
 _NO_PROXY = "localhost,127.0.0.1,::1"
 #: How often addresses are tried again that another program holds.
 _BLOCKED_RETRY = 10.0
+#: How often the pods of load balancers are looked at: have they opened or closed a port?
+_DOORS = 0.25
 _PRIVILEGED_OFFSET = 10000
 
 
@@ -58,6 +62,7 @@ class KubeProxy:
         self._forward: dict[str, Address] = {}
         self._listening: set[Address] = set()
         self._blocked: dict[Address, str] = {}
+        self._doors = Doors()
         self._dirty = asyncio.Event()
         self._settled = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -124,9 +129,7 @@ class KubeProxy:
 
     async def _keep(self) -> None:
         while True:
-            with contextlib.suppress(TimeoutError):
-                timeout = _BLOCKED_RETRY if self._blocked else None
-                await asyncio.wait_for(self._dirty.wait(), timeout)
+            await self._something_to_do()
             try:
                 await self._sync()
                 await self._envoy.loaded()
@@ -136,10 +139,20 @@ class KubeProxy:
             if not self._dirty.is_set():
                 self._settled.set()
 
+    async def _something_to_do(self) -> None:
+        """Return when something has changed, or blocked addresses are due."""
+        due = time.monotonic() + _BLOCKED_RETRY
+        while not self._dirty.is_set():
+            pause = _DOORS if self._doors.any else 1.0 if self._blocked else None
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._dirty.wait(), pause)
+            if self._doors.changed() or (self._blocked and time.monotonic() > due):
+                return
+
     async def _sync(self) -> None:
         self._dirty.clear()
         services = [await self._annotate(one) for one in list(self._services.items.values())]
-        view = self._view(services)
+        view = self._doors.pass_on(self._view(services))
         self._check_addresses(view)
         errors = await self._envoy.apply(
             config.clusters(view),
