@@ -9,7 +9,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 
@@ -44,8 +44,13 @@ class Authority:
     def root(self) -> str:
         return str(self.certificate.public_bytes(serialization.Encoding.PEM).decode())
 
-    def leaf(self, name: str) -> tuple[str, str]:
-        key = ec.generate_private_key(ec.SECP256R1())
+    def leaf(self, name: str, *, with_rsa: bool = False) -> tuple[str, str]:
+        """Certificate and key as PEM."""
+        key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey = ec.generate_private_key(
+            ec.SECP256R1()
+        )
+        if with_rsa:
+            key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         certificate = self._sign(name, key.public_key(), issuer=self.certificate.subject)
         self.leaf_of[name] = certificate.serial_number
         pem = key.private_bytes(

@@ -15,7 +15,7 @@ import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from meshcourse.embedded.istio import validate
+from meshcourse.embedded.istio import names, validate
 from tests.integration.istio import written
 from tests.integration.istio.authority import Authority
 from tests.unit.istio import envoy
@@ -52,6 +52,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     files = {"cert": certificate, "key": key, "ca": authority.root, "crl": authority.revoked()}
     for name, text in files.items():
         (found / f"{name}.pem").write_text(text)
+    system = found / names.SYSTEM_ROOTS_FILE
+    system.parent.mkdir()
+    system.write_text(authority.root)
     return found
 
 

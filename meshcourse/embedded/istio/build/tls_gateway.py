@@ -36,7 +36,7 @@ def certificate_names(setting: Mapping[str, Any]) -> list[str]:
 def authority_name(setting: Mapping[str, Any]) -> str:
     """The SDS name of the roots that verify a server's clients; "" if they come from files."""
     if named := setting.get("caCertCredentialName"):
-        return names.secret(named)
+        return f"{names.secret(named).removesuffix(names.CA_SUFFIX)}{names.CA_SUFFIX}"
     own = certificate_names(setting)
     return f"{own[0]}{names.CA_SUFFIX}" if own else ""
 
