@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -50,6 +51,9 @@ def main(argv: Sequence[str]) -> int:
         if error.remedy:
             sys.stderr.write(f"  → {error.remedy}\n")
         return error.code if isinstance(error, Failure) else 1
+    except BrokenPipeError:  # whoever reads has enough (``| head``)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         return 130
 
