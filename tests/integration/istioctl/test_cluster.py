@@ -127,6 +127,16 @@ def service(app: str) -> Object:
     return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": app}, "spec": spec}
 
 
+def destination_rule() -> Object:
+    """Details has a subset v1."""
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "DestinationRule",
+        "metadata": {"name": "details"},
+        "spec": {"host": "details", "subsets": [{"name": "v1", "labels": {"version": "v1"}}]},
+    }
+
+
 @pytest.fixture
 def injected(cluster: Cluster) -> Object:
     """The pod of details, with its sidecar."""
@@ -208,13 +218,7 @@ def test_proxy_config_shows_what_envoy_has(cluster: Cluster, injected: Object) -
 def test_a_change_reaches_the_proxies_and_names_its_origin(
     cluster: Cluster, injected: Object
 ) -> None:
-    rule = {
-        "apiVersion": "networking.istio.io/v1",
-        "kind": "DestinationRule",
-        "metadata": {"name": "details"},
-        "spec": {"host": "details", "subsets": [{"name": "v1", "labels": {"version": "v1"}}]},
-    }
-    cluster.apply(refs.DESTINATIONRULES, rule)
+    cluster.apply(refs.DESTINATIONRULES, destination_rule())
     deadline = time.monotonic() + 20
     while True:
         _, out, _ = cluster.istioctl("pc", "c", "deploy/details-v1", "--subset", "v1")
@@ -307,13 +311,7 @@ def test_analyze_sees_the_cluster_and_what_files_would_change(
     assert command("analyze", "-n", "nowhere") == (0, "", 'namespace "nowhere" not found\n')
     path = tmp_path / "fixed.yaml"
     path.write_text(yaml.safe_dump(virtual_service("v1")))
-    rule = {
-        "apiVersion": "networking.istio.io/v1",
-        "kind": "DestinationRule",
-        "metadata": {"name": "details"},
-        "spec": {"host": "details", "subsets": [{"name": "v1", "labels": {"version": "v1"}}]},
-    }
-    cluster.apply(refs.DESTINATIONRULES, rule)
+    cluster.apply(refs.DESTINATIONRULES, destination_rule())
     said = f"✔ No validation issues found when analyzing {path}.\n"
     assert command("analyze", str(path)) == (0, "\n", said)
     cluster.apply(refs.VIRTUALSERVICES, virtual_service("v1"))
@@ -324,6 +322,7 @@ def test_analyze_sees_the_cluster_and_what_files_would_change(
 def test_describe_puts_together_what_concerns_a_pod(
     cluster: Cluster, injected: Object, command: Command
 ) -> None:
+    cluster.apply(refs.DESTINATIONRULES, destination_rule())
     cluster.apply(refs.VIRTUALSERVICES, virtual_service("v1"))
     pod = objects.name(injected)
     wanted = [
