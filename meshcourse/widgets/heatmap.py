@@ -31,7 +31,8 @@ def draw(matrix: Matrix, *, title: str = "", unit: str = "") -> Heatmap:
     bounds, times, counts = buckets(matrix)
     most = max((value for row in counts for value in row), default=0.0)
     if not most:
-        empty = "no data in this time: send some traffic and look again"
+        named = f"{title}: " if title else ""
+        empty = f"{named}no data in this time: send some traffic and look again"
         body = svg.text(_LEFT + _WIDTH / 2, _HEIGHT / 2, empty, fill=svg.LINE)
         picture = svg.page(_LEFT + _WIDTH + 34, _HEIGHT + 30, body, title=title)
         return Heatmap(picture, empty, bounds, times, counts)

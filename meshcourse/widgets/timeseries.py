@@ -39,7 +39,8 @@ def draw(
     lines = sorted(drawn, key=_last, reverse=True)[:MOST]
     name = legend or _names(matrix)
     if not lines:
-        empty = "no data in this time: send some traffic and look again"
+        named = f"{title}: " if title else ""
+        empty = f"{named}no data in this time: send some traffic and look again"
         body = svg.text(_LEFT + _WIDTH / 2, _HEIGHT / 2, empty, fill=svg.LINE)
         return Panel(svg.page(_LEFT + _WIDTH + 40, _HEIGHT + 30, body, title=title), empty, matrix)
     top = _round_up(max(value for line in lines for value in line.values if math.isfinite(value)))
