@@ -22,6 +22,8 @@ class Mesh:
         self.network = network
         self.objects: dict[refs.Resource, list[Object]] = {}
         self.translator = Translator()
+        #: Key sets by URI, as istiod would have fetched them.
+        self.keys: dict[str, str] = {}
         self._last: model.Snapshot | None = None
         self._counter = itertools.count(1)
         for name in ("default", "istio-system", "other"):
@@ -146,7 +148,7 @@ class Mesh:
 
     def snapshot(self) -> model.Snapshot:
         """The mesh now."""
-        self._last = ingest.snapshot(self.objects, self._last)
+        self._last = ingest.snapshot(self.objects, self._last, keys=self.keys)
         return self._last
 
     def proxy(self, pod: str, namespace: str = "default") -> model.Proxy:
