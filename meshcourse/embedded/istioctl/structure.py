@@ -1,4 +1,4 @@
-"""Fields that an Istio object must not have. Pure.
+"""Fields that an Istio object must not have, and values of the wrong type. Pure.
 
 A file that was never sent to a cluster has not met the schemas of the custom resources; this finds what
 they would prune. Istio words it by the protobuf message in which the field is unknown.
@@ -75,6 +75,22 @@ _MESSAGES: Final[Mapping[str, str]] = {
     "Telemetry.metrics": "Metrics",
 }
 
+_JSON: Final[Mapping[str, type]] = {
+    "array": list,
+    "object": dict,
+    "string": str,
+    "boolean": bool,
+    "integer": int,
+    "number": float,
+}
+#: What protobuf's JSON reads as each type; numbers may be written as text.
+_SCALARS: Final[Mapping[str, tuple[type, ...]]] = {
+    "string": (str,),
+    "boolean": (bool,),
+    "integer": (int, float, str),
+    "number": (int, float, str),
+}
+
 
 def unknown(obj: Object) -> list[str]:
     """``unknown field "hostz" in istio.networking.v1alpha3.VirtualService`` for each one."""
@@ -88,6 +104,39 @@ def unknown(obj: Object) -> list[str]:
         f'unknown field "{field}" in {package}.{message}'
         for field, message in _walk(obj["spec"], schema, kind)
     ]
+
+
+def mistyped(obj: Object) -> list[str]:
+    """``spec.http: expected array, got string`` for each value that no reader of the kind understands."""
+    kind = str(obj.get("kind") or "")
+    group = str(obj.get("apiVersion") or "").rpartition("/")[0]
+    schema = _schemas().get((group, kind))
+    if schema is None or obj.get("spec") is None:
+        return []
+    return list(_types(obj["spec"], schema, "spec"))
+
+
+def _types(value: Any, schema: Mapping[str, Any], path: str) -> Iterator[str]:
+    expected = schema.get("type")
+    if expected in ("array", "object") and _JSON[expected] is not type(value):
+        yield f"{path}: expected {expected}, got {_name(value)}"
+    elif isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from _types(one, schema.get("items") or {}, f"{path}[{number}]")
+    elif isinstance(value, dict):
+        every = schema.get("additionalProperties")
+        known = schema.get("properties") or {}
+        for field, part in value.items():
+            inner = known.get(field, every if isinstance(every, dict) else {})
+            if part is not None:
+                yield from _types(part, inner, f"{path}.{field}")
+    elif not isinstance(value, _SCALARS.get(str(expected), object)):
+        yield f"{path}: expected {expected}, got {_name(value)}"
+
+
+def _name(value: Any) -> str:
+    """A value's type in the words of JSON."""
+    return next((name for name, kind in _JSON.items() if type(value) is kind), "null")
 
 
 @functools.cache

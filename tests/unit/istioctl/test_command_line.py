@@ -160,6 +160,18 @@ def test_analyze_of_what_does_not_parse(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["analyze", "-k=false", "--ignore-unknown", str(path)]) == 0
 
 
+def test_a_value_of_the_wrong_type_is_a_file_that_does_not_parse(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "typed.yaml"
+    path.write_text(_BAD.replace("hosts: [reviews]", "hosts: reviews"))
+    assert main(["analyze", "-k=false", str(path)]) == 65
+    why = "spec.hosts: expected array, got string"
+    assert f"failed parsing VirtualService default/reviews: {why}" in capsys.readouterr().err
+    assert main(["validate", "-f", str(path)]) == 1
+    assert f"cannot parse proto message: {why}" in capsys.readouterr().err
+
+
 def test_analyzers_are_listed_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["analyze", "-L"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection as Container
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -29,6 +29,7 @@ from meshcourse.embedded.istioctl.analyze import (
     workloads,
 )
 from meshcourse.embedded.istioctl.analyze.analyzer import Analyzer
+from meshcourse.embedded.istioctl.analyze.codes import report
 from meshcourse.embedded.istioctl.analyze.collection import Collection
 from meshcourse.embedded.istioctl.analyze.messages import Message
 
@@ -105,11 +106,19 @@ def analyze(
     :param available: the kinds that could be had; an analyzer that needs others is skipped. None: all.
     """
     able = [one for one in analyzers if available is None or not one.skipped(available)]
-    found = [message for analyzer in able for message in analyzer.run(objects)]
+    found = [message for analyzer in able for message in _run(analyzer, objects)]
     kept = [one for one in found if _kept(one, namespace, suppressions)]
     executed = [one.name for one in able]
     skipped = [one.name for one in analyzers if one not in able]
     return Result(messages.ordered(kept), executed, skipped)
+
+
+def _run(analyzer: Analyzer, objects: Collection) -> Iterator[Message]:
+    """An analyzer that stumbles over a malformed object says so; the others go on."""
+    try:
+        yield from analyzer.run(objects)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        yield report("InternalError", None, f"{analyzer.name}: {type(error).__name__}: {error}")
 
 
 def _kept(message: Message, namespace: str, suppressions: Sequence[Suppression]) -> bool:

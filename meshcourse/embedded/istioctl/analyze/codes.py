@@ -9,6 +9,7 @@ from meshcourse.embedded.istioctl.analyze.messages import Level, Message, Type
 
 #: code | level | name | template
 _TABLE: Final = """
+0001|E|InternalError|Internal error: %v
 0002|W|Deprecated|Deprecated: %s
 0101|E|ReferencedResourceNotFound|Referenced %s not found: %q
 0102|I|NamespaceNotInjected|The namespace is not enabled for Istio injection. Run 'kubectl label namespace %s \

@@ -151,9 +151,9 @@ def _object(verdict: Verdict, obj: Object, istio_namespace: str) -> None:
 
 
 def _istio(obj: Object) -> tuple[Iterable[str], Iterable[str]]:
-    unknown = structure.unknown(obj)
-    if unknown:
-        return [f"cannot parse proto message: {unknown[0]}"], []
+    unreadable = [*structure.mistyped(obj), *structure.unknown(obj)]
+    if unreadable:
+        return [f"cannot parse proto message: {unreadable[0]}"], []
     unknown = [f'unknown field "{key}"' for key in obj if key not in _TOP]
     if unknown:
         return unknown, []

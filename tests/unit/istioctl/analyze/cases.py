@@ -154,6 +154,12 @@ _CONDITION: Object = {
 
 CASES = [
     Case(
+        "IST0001",
+        "Internal error: service.PortNameAnalyzer: AttributeError: 'int' object has no attribute 'get'",
+        [service("s", "[1]")],
+        [service("s", "[{name: http, port: 1}]")],
+    ),
+    Case(
         "IST0002",
         "Deprecated: HTTPRoute.fault.delay.percent is deprecated; use HTTPRoute.fault.delay.percentage",
         [

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import yaml
 
-from meshcourse.embedded.istioctl import context
+from meshcourse.embedded.istioctl import context, structure
 from meshcourse.embedded.istioctl.analyze import catalogue, codes, documents
 from meshcourse.embedded.istioctl.analyze.catalogue import Result, Suppression
 from meshcourse.embedded.istioctl.analyze.collection import Collection
@@ -155,9 +155,17 @@ class _Analysis:
         problems: list[str] = []
         for file in read:
             found = documents.read(file.text, file.name, self._namespace)
-            wanted = (one for one in found.items if one.kind in kinds)
+            wrong = {one: structure.mistyped(one.obj) for one in found.items}
+            wanted = (one for one in found.items if one.kind in kinds and not wrong[one])
             items += [one for one in wanted if one.kind not in documents.LIVE_ONLY]
-            problems += [f'errors parsing content "{file.name}": {one}' for one in found.problems]
+            failed = [
+                f"error processing {one.place(0)}: failed parsing {one.title}: {why[0]}"
+                for one, why in wrong.items()
+                if why
+            ]
+            problems += [
+                f'errors parsing content "{file.name}": {one}' for one in (*found.problems, *failed)
+            ]
         if problems:
             shown = "\n".join(f"\t* {one}" for one in problems)
             count = f"{len(problems)} error{'s' if len(problems) > 1 else ''} occurred:"
