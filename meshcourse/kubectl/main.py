@@ -34,6 +34,7 @@ VERBS = {
     "label": "label",
     "annotate": "annotate",
     "scale": "scale",
+    "patch": "patch",
     "rollout": "rollout",
     "logs": "logs",
     "exec": "execute",

@@ -28,6 +28,37 @@ def printed(cluster: Cluster, line: str, text: str = "") -> str:
     return done.output
 
 
+def test_patch(cluster: Cluster, tmp_path: Path) -> None:
+    printed(cluster, "apply -f -", CM)
+    for value, flags in enumerate(([], ["--type", "merge"], ["--type=strategic"]), 2):
+        asked = ["patch", "configmap", "settings", *flags, "-p", f"{{data: {{a: '{value}'}}}}"]
+        assert front.own(cluster, asked).output == "configmap/settings patched\n"
+    assert front.own(cluster, asked).output == "configmap/settings patched (no change)\n"
+    (tmp_path / "patch.yaml").write_text("data: {a: '9'}\n")
+    done = run(cluster, "patch cm/settings --patch-file patch.yaml", folder=tmp_path)
+    assert done.output == "configmap/settings patched\n"
+    assert cluster.get("configmap", "settings")["data"] == {"a": "9"}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("patch configmap settings", "must specify --patch or --patch-file"),
+        (
+            "patch configmap settings -p {} --type foo",
+            "--type must be one of [json merge strategic]",
+        ),
+        ("patch configmap settings -p {{", "unable to parse"),
+        ("patch configmap none -p {}", 'configmaps "none" not found'),
+    ],
+)
+def test_patches_refused(cluster: Cluster, line: str, said: str) -> None:
+    printed(cluster, "apply -f -", CM)
+    done = run(cluster, line)
+    assert done.code == 1
+    assert said in done.output
+
+
 def test_apply_says_created_unchanged_configured(cluster: Cluster) -> None:
     assert printed(cluster, "apply -f -", CM) == "configmap/settings created\n"
     assert printed(cluster, "apply -f -", CM) == "configmap/settings unchanged\n"
