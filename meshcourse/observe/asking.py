@@ -104,7 +104,8 @@ def ask(
 ) -> Asked:
     """Let a pod send `n` requests, one after the other.
 
-    :param caller: a Deployment whose pod has curl: ``curl``, or ``curl.legacy`` in the namespace legacy.
+    :param caller: a Deployment with a container of the same name that has curl: ``curl``, or ``curl.legacy`` in the
+        namespace legacy.
     :param options: more words for curl.
     :param until: first ask again and again until this status comes (or ``"answered"``, ``"refused"``): a policy takes
         a moment to arrive, and what is counted is what comes afterwards.
