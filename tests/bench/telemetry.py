@@ -6,10 +6,11 @@ import statistics
 import time
 from collections.abc import Callable
 
-from meshcourse import course, paths
+from meshcourse import course
 from meshcourse.cluster import components, progress
 from meshcourse.embedded.daemon import launcher
 from tests.bench.stage import MIB, NAME, Figures, running
+from tests.integration import standin
 
 ROUNDS, ONE_BY_ONE, AT_ONCE, WORKERS = 3, 200, 600, 16
 LIMIT = 60.0
@@ -91,7 +92,7 @@ def _ratios(mesh: course.Mesh) -> Figures:
 def _memory(mesh: course.Mesh) -> Figures:
     """After some thousand requests, all traced; the course's own Prometheus, whatever is installed."""
     components.ensure(mesh, *ADDONS, progress=progress.silent())
-    own_prometheus(mesh)
+    standin.prometheus(mesh)
     mesh.apply(TRACES).raise_on_error()
     mesh.traffic("/productpage", n=2000, rate=0, concurrency=WORKERS)
     for uid in mesh.grafana.dashboards().values():
@@ -104,14 +105,3 @@ def _memory(mesh: course.Mesh) -> Figures:
             if f"istio-system/{name}-" in process["command"]:
                 sizes[name] += process["memory"] / MIB
     return {f"MiB: {name} (at most {LIMIT:.0f})": round(size, 1) for name, size in sizes.items()}
-
-
-def own_prometheus(mesh: course.Mesh) -> None:
-    """Put the stand-in in the place of a real Prometheus."""
-    manifest = (paths.home() / "labs" / "addons" / "prometheus.yaml").read_text()
-    place = "          ports:\n            - {name: http, containerPort: 9090}\n"
-    if place not in manifest:
-        raise RuntimeError("the manifest of Prometheus has changed")
-    own = "          env: [{name: MESHCOURSE_PROMETHEUS, value: stand-in}]\n"
-    mesh.apply(manifest.replace(place, own + place)).raise_on_error()
-    mesh.wait("deployment/prometheus", namespace="istio-system")

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from meshcourse import course, paths
+from meshcourse import course
 from meshcourse.embedded.daemon import launcher
+from tests.integration import standin
 from tests.integration.browser import jupyter
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -74,21 +75,12 @@ def mesh() -> Iterator[course.Mesh]:
     found = course.open(NAME)
     try:
         found.ensure("bookinfo", "grafana", "jaeger", "kiali", "fluent-bit")
-        own_prometheus(found)
+        standin.prometheus(found)
         found.apply(ROUTES).raise_on_error()
         yield found
     finally:
         found.close()
         launcher.down(NAME, delete=True)
-
-
-def own_prometheus(mesh: course.Mesh) -> None:
-    manifest = (paths.home() / "labs" / "addons" / "prometheus.yaml").read_text()
-    place = "          ports:\n            - {name: http, containerPort: 9090}\n"
-    assert place in manifest
-    own = "          env: [{name: MESHCOURSE_PROMETHEUS, value: stand-in}]\n"
-    mesh.apply(manifest.replace(place, own + place)).raise_on_error()
-    mesh.wait("deployment/prometheus", namespace="istio-system")
 
 
 @pytest.fixture(scope="module")

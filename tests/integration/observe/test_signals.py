@@ -1,6 +1,7 @@
 """What the add-ons know of real traffic: exact counts, exact spans, edges that redden, locks that follow the policy.
 
-One mesh for all tests of this file; they run in the order in which they stand, and each leaves the mesh as it was.
+With the course's own Prometheus (notebooks run with the real one, where there is one). One mesh for all tests of this
+file; they run in the order in which they stand, and each leaves the mesh as it was.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from meshcourse.embedded.daemon import launcher
 from meshcourse.observe import stats, tracing
 from meshcourse.observe.jaeger import Trace
 from meshcourse.widgets import service_graph, svg
+from tests.integration import standin
 
 NAME = "signals-tests"
 pytestmark = pytest.mark.timeout(240)
@@ -69,7 +71,8 @@ WITH_RATINGS = [
 def mesh() -> Iterator[course.Mesh]:
     found = course.open(NAME)
     try:
-        found.ensure("bookinfo", "prometheus", "jaeger", "kiali")
+        found.ensure("bookinfo", "jaeger", "kiali")
+        standin.prometheus(found)
         found.traffic("/productpage", n=60, rate=0, concurrency=4)
         yield found
     finally:
