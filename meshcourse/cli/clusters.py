@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from meshcourse.cluster import components, embedded, progress, providers
+from meshcourse.cluster import components, embedded, preflight, progress, providers
 from meshcourse.cluster.cluster import Cluster
 from meshcourse.cluster.errors import ClusterError
 from meshcourse.cluster.provider import Part, Provider
@@ -49,6 +49,15 @@ def up(
         page = found.url("istio-ingressgateway", "http2", "/productpage", namespace="istio-system")
         print(f"  {page}")
     found.close()
+
+
+def examine(kind: str) -> list[preflight.Finding]:
+    """Findings about this machine, for the kind of cluster that is meant."""
+    if kind == "kind":
+        from meshcourse.cluster.kind import fitness
+
+        return fitness.examine()
+    return preflight.examine()
 
 
 def down(name: str, *, everything: bool, delete: bool, kind: str = "") -> None:

@@ -67,11 +67,12 @@ def status(
 
 
 @app.command()
-def doctor() -> None:
-    """Is this machine fit for the course? Every failure names its remedy."""
+def doctor(cluster: Kind = "") -> None:
+    """Is this machine fit for the course (with --cluster kind: for a kind cluster)? Every failure names its remedy."""
+    from meshcourse.cli import clusters
     from meshcourse.cluster import preflight
 
-    findings = preflight.examine()
+    findings = clusters.examine(cluster)
     for finding in findings:
         typer.echo(str(finding))
     if not preflight.fit(findings):

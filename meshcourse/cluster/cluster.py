@@ -154,18 +154,19 @@ class Cluster:
         *names: str,
         namespace: str = "",
         selector: str = "",
-        timeout: float = 120.0,
+        timeout: float = 0.0,
         progress: Progress | None = None,
     ) -> waiting.Seconds:
         """Wait until things are ready, showing what is still missing; returns the seconds.
 
         :param names: ``deployment/reviews-v1``, ``pod/x``, ``service/x`` …; without any: every Deployment and pod of
             the namespace (that matches `selector`).
+        :param timeout: in seconds; 0 for what is fair on this cluster.
         :raises WaitError: after `timeout` seconds, with what was missing and the events that may explain it.
         """
         where = namespace or self.namespace
         shown = progress or self.new_progress()
-        pace = waiting.Pace(timeout=timeout)
+        pace = waiting.Pace(timeout=timeout or self.capabilities.patience)
         conditions = [self._named(name, where) for name in names]
         title = ", ".join(names) or f"pods in {where}"
 
@@ -179,7 +180,7 @@ class Cluster:
             missing,
             shown,
             pace=pace,
-            explain=lambda: self._explain(where, selector),
+            explain=lambda: waiting.why(self.api, where, selector),
         )
 
     def _named(self, text: str, namespace: str) -> waiting.Condition:
@@ -189,14 +190,6 @@ class Cluster:
                 f'"{text}" names no object', remedy="Write kind and name: `deployment/reviews-v1`."
             )
         return waiting.named(self.api, self.kind(kind), namespace, name)
-
-    def _explain(self, namespace: str, selector: str) -> list[str]:
-        pods = self.api.get(kinds.POD.path(namespace), labelSelector=selector)["items"]
-        about = [manifests.name_of(pod) for pod in pods if not podstate.is_ready(pod)]
-        owners = [dig(pod, "metadata.generateName", "").rstrip("-") for pod in pods]
-        return waiting.events(
-            self.api, namespace, about or [name for name in owners if name] or [""]
-        )
 
     # -- reaching services --------------------------------------------------------------------------------------
 

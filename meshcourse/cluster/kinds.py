@@ -63,6 +63,7 @@ class Kind:
 
 POD = Kind("", "v1", "pods", "Pod", singular="pod")
 SERVICE = Kind("", "v1", "services", "Service", singular="service")
+NODE = Kind("", "v1", "nodes", "Node", namespaced=False, singular="node")
 EVENT = Kind("", "v1", "events", "Event", singular="event")
 NAMESPACE = Kind("", "v1", "namespaces", "Namespace", namespaced=False, singular="namespace")
 DEPLOYMENT = Kind("apps", "v1", "deployments", "Deployment", singular="deployment")

@@ -31,12 +31,14 @@ class Capabilities:
     :param owned: it may be created and deleted by the course.
     :param direct: Services have addresses that this machine reaches without a port-forward.
     :param parts: what is real and what is a stand-in.
+    :param patience: seconds that something may take to get ready, images on their way included.
     """
 
     provider: str
     owned: bool
     direct: bool
     parts: tuple[Part, ...] = ()
+    patience: float = 120.0
 
 
 class Provider(Protocol):

@@ -69,6 +69,13 @@ def _embedded(name: str, detail: str, prefix: str) -> Provider:
     return Embedded(name)
 
 
+def _kind(name: str, detail: str, prefix: str) -> Provider:
+    from meshcourse.cluster.kind import Kind
+
+    del detail, prefix
+    return Kind(name)
+
+
 def _context(name: str, detail: str, prefix: str) -> Provider:
     from meshcourse.cluster.context import Context
 
@@ -78,5 +85,6 @@ def _context(name: str, detail: str, prefix: str) -> Provider:
 
 _MAKERS: dict[str, Callable[[str, str, str], Provider]] = {
     "embedded": _embedded,
+    "kind": _kind,
     "context": _context,
 }

@@ -162,6 +162,37 @@ def events(rest: Rest, namespace: str, about: Sequence[str], limit: int = 4) -> 
     return [f"  {_event(item)}" for item in warnings[-limit:]]
 
 
+def why(rest: Rest, namespace: str, selector: str = "") -> list[str]:
+    """Which pods are late and what is known of the reason: their containers, their last words, their events."""
+    pods = rest.get(kinds.POD.path(namespace), labelSelector=selector)["items"]
+    late = [pod for pod in pods if not podstate.is_ready(pod)]
+    owners = [dig(pod, "metadata.generateName", "").rstrip("-") for pod in pods]
+    about = [name_of(pod) for pod in late] or [name for name in owners if name] or [""]
+    stuck = [line for pod in late[:4] for line in _stuck(rest, namespace, pod)]
+    return stuck + events(rest, namespace, about)
+
+
+def _stuck(rest: Rest, namespace: str, pod: Object) -> list[str]:
+    """Containers that wait with a message of their own, and the last words of those that ended."""
+    lines = []
+    for item in dig(pod, "status.containerStatuses", []):
+        waits = dig(item, "state.waiting", {}) or {}
+        if waits.get("message"):
+            lines.append(f"  pod/{name_of(pod)}: {item['name']}: {waits['message']}")
+        if item.get("restartCount"):
+            lines += _last_words(rest, namespace, name_of(pod), item["name"])
+    return lines
+
+
+def _last_words(rest: Rest, namespace: str, pod: str, container: str) -> list[str]:
+    path = kinds.POD.path(namespace, pod, "log")
+    try:
+        text = str(rest.get(path, container=container, tailLines=2, previous="true"))
+    except ApiError:  # the log is gone, or was never written: the events tell the rest
+        return []
+    return [f"  pod/{pod}: {container}: {line}" for line in text.splitlines()[-2:] if line]
+
+
 def _event(item: Object) -> str:
     who = f"{dig(item, 'involvedObject.kind', '')}/{dig(item, 'involvedObject.name', '')}".lower()
     return f"{who}: {item.get('reason', '')}: {item.get('message', '')}"

@@ -31,7 +31,13 @@ def starter(name: str) -> Callable[[Cluster, Progress], Callable[[], None]]:
         def finish() -> None:
             deployment = cluster.kind("deployment")
             ready = waiting.named(cluster.api, deployment, NAMESPACE, DEPLOYMENTS[name])
-            waiting.until(f"{name} ready", ready, progress)
+            waiting.until(
+                f"{name} ready",
+                ready,
+                progress,
+                pace=waiting.Pace(timeout=cluster.capabilities.patience),
+                explain=lambda: waiting.why(cluster.api, NAMESPACE),
+            )
 
         return finish
 

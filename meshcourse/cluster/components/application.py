@@ -53,7 +53,14 @@ class Application:
 
         def finish() -> None:
             ready = waiting.workloads(cluster.api, namespace, self.selector)
-            waiting.until(f"{self.title} ready", ready, progress)
+            pace = waiting.Pace(timeout=cluster.capabilities.patience)
+            waiting.until(
+                f"{self.title} ready",
+                ready,
+                progress,
+                pace=pace,
+                explain=lambda: waiting.why(cluster.api, namespace, self.selector),
+            )
             title = f"first page of {self.title}"
             waiting.until(title, lambda: self._unanswered(cluster), progress)
 

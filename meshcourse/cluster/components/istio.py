@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from meshcourse.cluster import kinds, tools, waiting
 from meshcourse.cluster.cluster import Cluster
-from meshcourse.cluster.errors import ApiError
+from meshcourse.cluster.errors import ApiError, ClusterError
 from meshcourse.cluster.manifests import dig
 from meshcourse.cluster.progress import Progress
 
@@ -32,10 +32,18 @@ def start(cluster: Cluster, progress: Progress) -> Callable[[], None]:
         "istiod ready to inject",
         lambda: install.failed() or [*_missing(cluster, DEPLOYMENTS[:1])(), *_webhook(cluster)],
         progress,
+        pace=waiting.Pace(timeout=cluster.capabilities.patience),
+        explain=lambda: waiting.why(cluster.api, NAMESPACE),
     )
 
     def finish() -> None:
-        waiting.until("Istio ready", lambda: install.under_way() or missing(), progress)
+        waiting.until(
+            "Istio ready",
+            lambda: install.under_way() or missing(),
+            progress,
+            pace=waiting.Pace(timeout=cluster.capabilities.patience),
+            explain=lambda: waiting.why(cluster.api, NAMESPACE),
+        )
         install.join()
 
     return finish
@@ -73,8 +81,8 @@ class _Install:
         """Raises what went wrong, as soon as it has; nothing otherwise."""
         if self._error is not None:
             raise self._error
-        if self._done is not None:
-            self._done.check()
+        if self._done is not None and self._done.code:
+            raise _trouble(self._done)
         return []
 
     def under_way(self) -> list[str]:
@@ -84,6 +92,18 @@ class _Install:
     def join(self) -> None:
         self._thread.join()
         self.failed()
+
+
+def _trouble(done: tools.Done) -> ClusterError:
+    """What went wrong with an installation; a webhook that does not answer is told from the rest."""
+    lines = [line.strip() for line in done.output.splitlines() if "failed calling webhook" in line]
+    if not lines:
+        return tools.ToolError("istioctl install", done.code, done.output)
+    return ClusterError(
+        f"the API server could not call a webhook of Istio: {lines[-1]}",
+        remedy="istiod is too slow or not reached from the API server (memory, a firewall between them): "
+        "`kubectl get pods -n istio-system`, then once more; what is there already is left alone.",
+    )
 
 
 def _missing(cluster: Cluster, deployments: Sequence[str]) -> waiting.Condition:

@@ -30,7 +30,13 @@ def start(cluster: Cluster, progress: Progress) -> Callable[[], None]:
 
     def finish() -> None:
         ready = waiting.workloads(cluster.api, NAMESPACE)
-        waiting.until("the world outside ready", ready, progress)
+        waiting.until(
+            "the world outside ready",
+            ready,
+            progress,
+            pace=waiting.Pace(timeout=cluster.capabilities.patience),
+            explain=lambda: waiting.why(cluster.api, NAMESPACE),
+        )
 
     return finish
 

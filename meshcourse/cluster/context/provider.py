@@ -40,7 +40,9 @@ class Context:
         self._config = minimal.extract(context)
         self.name = str(self._config["current-context"])
         self.prefix = prefix
-        self.capabilities = Capabilities("context", owned=False, direct=False, parts=PARTS)
+        self.capabilities = Capabilities(
+            "context", owned=False, direct=False, parts=PARTS, patience=600.0
+        )
         self._consented: set[str] = set()
         self._reachable: set[tuple[str, int]] = set()
         self._unreachable: dict[tuple[str, int], float] = {}
@@ -133,7 +135,7 @@ class Context:
     def istioctl(self) -> list[str]:
         from meshcourse.cluster import progress
 
-        return [str(release.find(progress.auto()))]
+        return [str(release.find(progress.auto(), release.wanted()))]
 
     def direct(self, service: Object, port: int) -> tuple[str, int] | None:
         """A load balancer's address, if it answers from here."""

@@ -6,5 +6,6 @@ What belongs here: the version rule, the archive's name, the download and its ch
 from __future__ import annotations
 
 from meshcourse.cluster.release.istioctl import find
+from meshcourse.cluster.release.newest import wanted
 
-__all__ = ["find"]
+__all__ = ["find", "wanted"]

@@ -1,0 +1,121 @@
+"""docker, podman, nerdctl, kind and istioctl, as far as the kind provider can see: one program under five names.
+
+What they know is in a folder ($STANDIN): ``containers.json``; ``image`` (a node image is there); and the ways in which
+they shall fail, one file each, whose text is what the real ones print. Facts (arguments, words, exit codes) are those
+of docker 28, kind 0.31 and istioctl 1.30. The "cluster" is whatever server the file ``server`` names.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(os.environ["STANDIN"])
+NAME, ARGS = Path(sys.argv[0]).name, sys.argv[1:]
+LABEL = "label=io.x-k8s.kind.cluster="
+
+
+def main():
+    with (ROOT / "log").open("a") as log:
+        log.write(" ".join([NAME, *ARGS]) + "\n")
+    fail(f"{NAME} {' '.join(ARGS)}".strip())
+    {"kind": kind, "istioctl": istioctl}.get(NAME, engine)()
+
+
+def fail(command):
+    """A file ``fail-WORDS`` makes the command that contains these words fail with its text."""
+    for path in ROOT.glob("fail-*"):
+        words = path.name.removeprefix("fail-").replace("_", " ")
+        if words in command:
+            sys.stderr.write(path.read_text())
+            sys.exit(1)
+
+
+def containers():
+    path = ROOT / "containers.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def keep(found):
+    (ROOT / "containers.json").write_text(json.dumps(found))
+
+
+def engine():
+    if ARGS[0] == "info":
+        sys.stdout.write((ROOT / f"info-{NAME}").read_text())
+    elif ARGS[:2] == ["image", "inspect"]:
+        sys.exit(0 if (ROOT / "image").exists() else 1)
+    elif ARGS[0] == "pull":
+        sys.stderr.write("Pulling fs layer\n")
+        (ROOT / "image").touch()
+    elif ARGS[0] == "ps":
+        label = next(word for word in ARGS if word.startswith(LABEL)).removeprefix(LABEL)
+        for name, item in containers().items():
+            if item["cluster"] == label:
+                print(name, item["state"])
+    elif ARGS[0] == "start":
+        found = containers()
+        for name in ARGS[1:]:
+            found[name]["state"] = "running"
+            print(name)
+        keep(found)
+    else:
+        sys.exit(f"docker: unknown command: docker {ARGS[0]}")
+
+
+def option(name):
+    return ARGS[ARGS.index(name) + 1]
+
+
+def kind():
+    if ARGS == ["version"]:
+        print(f"kind v{(ROOT / 'version').read_text().strip()} go1.25.5 linux/amd64")
+    elif ARGS[:2] == ["create", "cluster"]:
+        create()
+    elif ARGS[:2] == ["get", "kubeconfig"]:
+        sys.stdout.write(kubeconfig())
+    elif ARGS[:2] == ["delete", "cluster"]:
+        sys.stderr.write(f'Deleting cluster "{option("--name")}" ...\n')
+        keep({k: v for k, v in containers().items() if v["cluster"] != option("--name")})
+    else:
+        sys.exit(f'ERROR: unknown command "{ARGS[0]}" for "kind"')
+
+
+def create():
+    name = option("--name")
+    if any(item["cluster"] == name for item in containers().values()):
+        sys.exit(
+            f'ERROR: failed to create cluster: node(s) already exist for a cluster with the name "{name}"'
+        )
+    sys.stderr.write(f'Creating cluster "{name}" ...\n • Preparing nodes 📦  ...\n')
+    node = {"cluster": name, "state": "running", "config": Path(option("--config")).read_text()}
+    keep(containers() | {f"{name}-control-plane": node})
+    if (ROOT / "hang").exists():
+        (ROOT / "hanging").touch()
+        time.sleep(60)
+    Path(option("--kubeconfig")).write_text(kubeconfig())
+    sys.stderr.write(" ✓ Starting control-plane 🕹️\n")
+
+
+def kubeconfig():
+    return (ROOT / "server").read_text()
+
+
+def istioctl():
+    import urllib.request
+
+    if ARGS[0] == "version":
+        print(json.dumps({"clientVersion": {"version": (ROOT / "istio").read_text().strip()}}))
+        return
+    sys.stdout.write("✔ Istio core installed\n")
+    server = next(line.split()[-1] for line in kubeconfig().splitlines() if "server:" in line)
+    for path, body in json.loads((ROOT / "install.json").read_text()).items():
+        request = urllib.request.Request(server + path, json.dumps(body).encode(), method="PATCH")
+        request.add_header("Content-Type", "application/apply-patch+yaml")
+        request.add_header("Authorization", "Bearer secret")
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request).close()
+    sys.stdout.write("✔ Installation complete\n")
+
+
+main()
