@@ -61,9 +61,12 @@ def one(cluster: Cluster, words: Sequence[str], default: str = "") -> Target:
     return found[0]
 
 
-def resolve(context: Context, words: Sequence[str]) -> list[tuple[Target, Object]]:
+def resolve(
+    context: Context, words: Sequence[str], *, every: bool = False
+) -> list[tuple[Target, Object]]:
     """The objects that words and selectors mean: by name, or all of a kind.
 
+    :param every: a kind alone means all of it, without ``--all``.
     :raises ApiError: if a named one is not there.
     """
     found: list[tuple[Target, Object]] = []
@@ -72,7 +75,7 @@ def resolve(context: Context, words: Sequence[str]) -> list[tuple[Target, Object
             found.append((target, context.cluster.api.get(target.path(context.namespace))))
             continue
         selector = context.args.text("selector")
-        if not selector and not context.args.on("all"):
+        if not (selector or every or context.args.on("all")):
             raise KubectlError("resource(s) were provided, but no name was specified")
         items = context.cluster.api.get(
             target.path(context.namespace),

@@ -39,11 +39,8 @@ def run(context: Context) -> int:
 
 
 def _deployments(context: Context, words: list[str]) -> list[tuple[Target, Object]]:
-    found = (
-        naming.resolve(context, words)
-        if not context.args.text("selector")
-        else naming.resolve(context, words[:1])
-    )
+    words = words[:1] if context.args.text("selector") else words
+    found = naming.resolve(context, words, every=True)
     for target, _obj in found:
         if target.kind.kind != "Deployment":
             raise KubectlError(f"no status viewer has been implemented for {target.kind.kind}")

@@ -250,6 +250,7 @@ def test_a_roll_out_is_followed_to_its_end(api: FakeApi, cluster: Cluster) -> No
         == 'deployment "web" successfully rolled out\n'
     )
     assert printed(cluster, "rollout restart deploy/web") == "deployment.apps/web restarted\n"
+    assert printed(cluster, "rollout restart deployment") == "deployment.apps/web restarted\n"
     template = api.objects["/apis/apps/v1/namespaces/default/deployments/web"]["spec"]["template"]
     assert "kubectl.kubernetes.io/restartedAt" in template["metadata"]["annotations"]
 
