@@ -93,3 +93,17 @@ def test_chunks_that_are_too_old_are_forgotten() -> None:
     series.timeline.times.append(2_000_000)
     series.timeline.trim(3_000_000)
     assert not series.trim()
+
+
+def test_the_oldest_go_when_there_is_no_room() -> None:
+    database = tsdb.Database(room=3000)
+    labels = {"__name__": "hits"}
+    database.load(labels, [(index * 1000, float(index)) for index in range(3600)])
+    (series,) = database.select([])
+    assert sum(chunk.size for chunk in series.chunks) > 3000
+    assert database.trim(3_600_000)
+    assert sum(chunk.size for chunk in series.chunks) <= 3000
+    assert series.timeline.times[0] > 600_000
+    times, values = series.between(0, 3_600_000)
+    assert (times[-1], values[-1]) == (3_599_000, 3599.0)
+    assert len(times) == len(series.timeline.times)

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 Indices = NDArray[np.int64]
 Floats = NDArray[np.float64]
 _KINDS = (np.int8, np.int16, np.int32, np.int64)
+#: The objects of a chunk without their contents.
+_AROUND = 250
 #: Whole numbers up to here are exact as floating-point numbers.
 _EXACT = 2.0**53
 
@@ -33,6 +35,11 @@ class Chunk:
     gaps: bytes
     step_kind: str
     steps: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes in memory, about: the contents and what Python needs around them."""
+        return len(self.gaps) + len(self.steps) + _AROUND
 
     def unpacked(self) -> tuple[Indices, Floats]:
         """The scrapes and the values."""

@@ -25,6 +25,8 @@ Times = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 METRIC_NAME = "__name__"
+#: 36 MiB: with the program itself and the labels of some thousand series, less than 60.
+ROOM = 36 * 2**20
 #: Changes that are packed together.
 CHUNK = 240
 #: Selections that are kept until the series change.
@@ -172,11 +174,13 @@ class Series:
 class Database:
     """All series, with an index by metric name.
 
-    :param retention: milliseconds of samples that are kept.
+    :param retention: milliseconds of samples that are kept, if there is room.
+    :param room: bytes for packed samples; when they need more, the oldest go before their time.
     """
 
-    def __init__(self, retention: int = 2 * 3600 * 1000) -> None:
+    def __init__(self, retention: int = 2 * 3600 * 1000, room: int = ROOM) -> None:
         self.retention = retention
+        self.room = room
         self._by_name: dict[str, dict[Labels, list[Series]]] = defaultdict(dict)
         self._last_trim = 0
         self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
@@ -218,15 +222,16 @@ class Database:
         self.changed()
 
     def trim(self, now: int) -> bool:
-        """Forget what is older than the retention time, at most once a tenth of it; whether it did."""
-        if now - self._last_trim < self.retention // 10:
+        """Forget what is too old, at most once a tenth of the retention time or a minute; whether it did."""
+        if now - self._last_trim < min(self.retention // 10, 60_000):
             return False
         self._last_trim = now
         self._selected.clear()
         self.changed()
         timelines = {id(series.timeline): series.timeline for series in self._all()}
+        oldest = now - self._kept(now, timelines.values())
         for timeline in timelines.values():
-            timeline.trim(now - self.retention)
+            timeline.trim(oldest)
         for name, by_labels in list(self._by_name.items()):
             for labels, lines in list(by_labels.items()):
                 lines[:] = [series for series in lines if series.trim()]
@@ -235,6 +240,14 @@ class Database:
             if not by_labels:
                 del self._by_name[name]
         return True
+
+    def _kept(self, now: int, timelines: Iterable[Timeline]) -> int:
+        """How far back to keep, in milliseconds: less than the retention time if that needs too much room."""
+        size = sum(chunk.size for series in self._all() for chunk in series.chunks)
+        reach = now - min((line.times[0] for line in timelines if line.times), default=now)
+        return (
+            self.retention if size <= self.room else min(self.retention, reach * self.room // size)
+        )
 
     def select(self, matchers: Iterable[Matcher]) -> list[Series]:
         """The series that satisfy all matchers, in the order of their labels."""
