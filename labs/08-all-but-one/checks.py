@@ -27,7 +27,7 @@ def pods(cluster: Cluster) -> dict[str, bool]:
     return found
 
 
-@check(f"Look for a sidecar in the pod of {OUTSIDE}", converges=30)
+@check(f"Look for a sidecar in the pod of {OUTSIDE}", converges=15)
 def outside(cluster: Cluster) -> Finding:
     found = cluster.objects("pods", NAMESPACE, selector=f"app={OUTSIDE}")
     return Finding(

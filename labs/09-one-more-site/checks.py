@@ -23,7 +23,7 @@ def judged(found: dict[str, dict[int, int]], wanted: dict[str, int]) -> Finding:
     )
 
 
-@check(f"Ask for what is published under {HOST}", converges=20)
+@check(f"Ask for what is published under {HOST}", converges=8)
 def published(cluster: Cluster) -> Finding:
     wanted = {"/headers": 200, "/status/200": 200, "/status/418": 418}
     return judged({path: statuses(cluster, path) for path in wanted}, wanted)

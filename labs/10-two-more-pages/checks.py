@@ -26,7 +26,7 @@ def complete(cluster: Cluster, name: str, asked: str) -> Finding:
 
 
 @check(
-    "Load http://prometheus.example.com/ through the gateway, with all it is made of", converges=20
+    "Load http://prometheus.example.com/ through the gateway, with all it is made of", converges=8
 )
 def prometheus(cluster: Cluster) -> Finding:
     return complete(cluster, "prometheus", PROMETHEUS)
