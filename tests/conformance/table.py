@@ -4,7 +4,7 @@
 (``module::function`` under tests/integration) proves which fields; ``(a|b)`` stands for either, ``path:Shape`` for all
 fields of a shape below a path. ``copies`` says that a subtree is another subtree in a second place, whose
 translation is the same code: its fields are proved where they stand first, and a test proves that the second place is
-read.
+read. ``unproven`` are fields that are translated and have no live test (with the reason); they do not count.
 """
 
 from __future__ import annotations
@@ -28,23 +28,26 @@ INTEGRATION = Path(__file__).parents[1] / "integration"
 
 @dataclass(frozen=True)
 class Coverage:
-    """One kind: which tests prove a field, why another has no effect, and what nobody speaks of."""
+    """One kind: which tests prove a field, why another has no effect, which one is translated without a live test."""
 
     kind: Kind
     paths: tuple[str, ...]
     proofs: Mapping[str, list[str]]
     unsupported: Mapping[str, str]
+    unproven: Mapping[str, str] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
 
     @property
     def missing(self) -> list[str]:
-        """Fields that are neither proved nor said to be without effect."""
-        return [one for one in self.paths if one not in self.proofs and one not in self.unsupported]
+        """Fields of which the tables say nothing."""
+        known = {*self.proofs, *self.unsupported, *self.unproven}
+        return [one for one in self.paths if one not in known]
 
     @property
     def contradictions(self) -> list[str]:
-        """Fields that are said to be both."""
-        return [one for one in self.proofs if one in self.unsupported]
+        """Fields of which the tables say two things."""
+        both = set(self.proofs) & set(self.unsupported)
+        return sorted(both | set(self.unproven) & {*self.proofs, *self.unsupported})
 
 
 def read() -> dict[Kind, Coverage]:
@@ -65,8 +68,14 @@ def read() -> dict[Kind, Coverage]:
         for path in without:
             if path in proofs and all(_copied(test) for test in proofs[path]):
                 del proofs[path]
-        unknown = [one for one in proofs if one not in paths]
-        found[kind] = Coverage(kind, paths, proofs, without, unknown)
+        unproven = {
+            path: why
+            for why, patterns in ((document["unproven"] or {}).get(name) or {}).items()
+            for pattern in patterns.split()
+            for path in expand(pattern, shapes)
+        }
+        unknown = [one for one in (*proofs, *unproven) if one not in paths]
+        found[kind] = Coverage(kind, paths, proofs, without, unproven, unknown)
     return found
 
 

@@ -179,8 +179,14 @@ class Live:
         try:
             await self.plane.synced(*self.pods, timeout=timeout)
         except TimeoutError as error:
-            raise AssertionError(f"not acknowledged; refused: {self.plane.nacks}") from error
+            late = [pod for pod in self.pods if not self._synced(pod)]
+            text = f"not acknowledged by {late}; refused: {self.plane.nacks}"
+            raise AssertionError(text) from error
         assert not self.plane.nacks, self.plane.nacks
+
+    def _synced(self, pod: str) -> bool:
+        connection = self.plane.connection(pod)
+        return connection is not None and connection.delivery.all_synced()
 
     async def apply(self, text: str) -> None:
         """Apply YAML and push."""

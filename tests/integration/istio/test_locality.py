@@ -91,3 +91,44 @@ async def test_a_policy_may_switch_it_off(clean: live.Live) -> None:
     off = "loadBalancer: {localityLbSetting: {enabled: false}}"
     await clean.apply(policy(f"{{{OUTLIERS}, {off}}}"))
     assert set(await versions(clean, 40)) == set(PLACES)
+
+
+async def test_a_region_fails_over_to_another(clean: live.Live) -> None:
+    """Without the rule the other region has the same priority as any; with it, it is next after the own one."""
+    failover = "localityLbSetting: {failover: [{from: r1, to: r2}]}"
+    await clean.apply(policy(f"{{{OUTLIERS}, loadBalancer: {{{failover}}}}}"))
+    for expected in ("v1", "v2"):
+        assert set(await versions(clean, 10)) == {expected}
+        await versions(clean, 1, **{"x-answer": "500"})
+        await gone(clean, expected)
+    assert set(await versions(clean, 10)) == {"v3"}
+
+
+async def gone(mesh: live.Live, version: str) -> None:
+    """Until a version is ejected: Envoy's main thread decides, its worker learns of it a moment later."""
+    for _ in range(200):
+        if version not in await versions(mesh, 1):
+            return
+    raise AssertionError(f"{version} is not ejected")
+
+
+@pytest.mark.parametrize("remote", [True, False])
+async def test_retries_at_other_places(clean: live.Live, remote: bool) -> None:
+    far = "outlierDetection: {consecutive5xxErrors: 100, consecutiveGatewayErrors: 100}"
+    await clean.apply(
+        policy(f"{{{far}}}")
+        + f"""---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: web}}
+spec:
+  hosts: [web]
+  http:
+  - retries: {{attempts: 5, retryOn: '503', retryRemoteLocalities: {str(remote).lower()}}}
+    route: [{{destination: {{host: web}}}}]
+"""
+    )
+    clean.seen.clear()
+    await versions(clean, 1, **{"x-answer": "503"})
+    tried = {pod.split("-")[1] for pod, _, _ in clean.seen}
+    assert (len(tried) > 1) is remote, tried

@@ -27,6 +27,9 @@ _EXPERIMENTAL: Final = "experimental in the Gateway API; the Istio taught ignore
 _EXTERNAL_AUTH: Final = (
     "experimental in the Gateway API; use an AuthorizationPolicy with action CUSTOM"
 )
+_ACROSS: Final = "Istio supports no reference to another namespace"
+_REFERENCES: Final = {"targetRef.namespace": _ACROSS, "targetRefs[].namespace": _ACROSS}
+_PORT_DECIDES: Final = "the protocol of the port decides how the application is called"
 _EXTENSION: Final = "Istio defines no filter of its own for it"
 
 _POLICY: Final = {
@@ -80,6 +83,8 @@ FIELDS: Final[Mapping[tuple[str, str], Reasons]] = {
         "ingress[].bind": _OWN_ADDRESS,
         "ingress[].captureMode": _NO_IPTABLES,
         "ingress[].port.targetPort": "deprecated, and without effect in Istio, too",
+        "ingress[].connectionPool.http.h2UpgradePolicy": _PORT_DECIDES,
+        "inboundConnectionPool.http.h2UpgradePolicy": _PORT_DECIDES,
         "ingress[].tls": "sidecars serve mutual TLS of the mesh only",
         "egress[].bind": _NO_IPTABLES,
         "egress[].captureMode": _NO_IPTABLES,
@@ -87,14 +92,18 @@ FIELDS: Final[Mapping[tuple[str, str], Reasons]] = {
         "outboundTrafficPolicy.egressProxy": "unknown hosts are called directly or not at all",
     },
     (_NETWORKING, "EnvoyFilter"): {
+        "targetRefs[].namespace": _ACROSS,
         "configPatches[].match.listener.portName": "Istio ignores it, too; write portNumber",
         "configPatches[].match.waypoint": "there is no ambient mode here",
         "configPatches[].patch.filterClass": "write INSERT_BEFORE or INSERT_AFTER with a filter",
     },
     ("security.istio.io", "RequestAuthentication"): {
+        **_REFERENCES,
         "jwtRules[].timeout": "istiod fetches keys here, with a timeout of its own",
     },
+    ("security.istio.io", "AuthorizationPolicy"): _REFERENCES,
     ("telemetry.istio.io", "Telemetry"): {
+        **_REFERENCES,
         "tracing[].disableContextPropagation": "the proxies here always pass the context on",
         "tracing[].useRequestIdForTraceSampling": "sampling here is by chance only",
         "metrics[].reportingInterval": "metrics of connections are counted when they open and close",
