@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import signal
 import stat
@@ -170,8 +171,10 @@ def test_a_pod_gets_its_sidecar_and_identity(cluster: Cluster, injected: Object)
     assert {s["name"]: s["ready"] for s in statuses} == {"istio-init": True, "istio-proxy": True}
     code, out, _ = cluster.istioctl("proxy-config", "secret", "deploy/details-v1", "-o", "json")
     assert code == 0
-    names = {entry["name"] for entry in json.loads(out)["dynamic_active_secrets"]}
-    assert names == {"default", "ROOTCA"}
+    entries = {entry["name"]: entry["secret"] for entry in json.loads(out)["dynamicActiveSecrets"]}
+    assert set(entries) == {"default", "ROOTCA"}
+    key = entries["default"]["tlsCertificate"]["privateKey"]
+    assert base64.b64decode(key["inlineBytes"]) == b"[redacted]"
     code, out, _ = cluster.istioctl("pc", "s", objects.name(injected))
     header, *rows = out.splitlines()
     assert header.split()[:2] == ["RESOURCE", "NAME"]
@@ -211,6 +214,7 @@ def test_proxy_config_shows_what_envoy_has(cluster: Cluster, injected: Object) -
     assert "inbound|9080||" in out
     _, out, _ = cluster.istioctl("pc", "route", "deploy/details-v1", "-o", "json")
     assert any(route.get("name") == "outbound" for route in json.loads(out))
+    assert all("virtualHosts" in route for route in json.loads(out))
     code, _, err = cluster.istioctl("pc", "cluster", "nobody")
     assert (code, err) == (1, 'Error: pods "nobody" not found in namespace "default"\n')
 

@@ -78,6 +78,22 @@ def _usage(parser: argparse.ArgumentParser) -> int:
     return 0
 
 
+def _show(
+    ctx: Context, output: str, kind: str, data: Any, rows: list[list[str]], gap: int = _WIDE
+) -> int:
+    """As a table, or everything as JSON or YAML with the names that istioctl prints.
+
+    :param kind: the type of message that `data` is, or is a list of.
+    """
+    if output not in _SUMMARY:
+        # Not before it is needed: Envoy's types take longer to load than everything else here.
+        from meshcourse.embedded.istioctl import protojson
+
+        named = protojson.messages if isinstance(data, list) else protojson.message
+        data = named(f"envoy.{kind}", data)
+    return _print(ctx, output, data, rows, gap)
+
+
 def _print(ctx: Context, output: str, data: Any, rows: list[list[str]], gap: int) -> int:
     """As a table, or everything as JSON or YAML."""
     if output in _SUMMARY:
@@ -97,28 +113,30 @@ def _load(ctx: Context, options: argparse.Namespace) -> Json:
 
 def _clusters(ctx: Context, options: argparse.Namespace) -> int:
     found = clusters.select(dump.clusters(_load(ctx, options)), options)
-    return _print(ctx, options.output, found, [clusters.HEADER, *clusters.rows(found)], _WIDE)
+    rows = [clusters.HEADER, *clusters.rows(found)]
+    return _show(ctx, options.output, "config.cluster.v3.Cluster", found, rows)
 
 
 def _listeners(ctx: Context, options: argparse.Namespace) -> int:
     found = listeners.select(dump.listeners(_load(ctx, options)), options)
     header = listeners.HEADER if options.verbose else listeners.SHORT_HEADER
     rows = [header, *listeners.rows(found, verbose=options.verbose)]
-    return _print(ctx, options.output, found, rows, _NARROW)
+    return _show(ctx, options.output, "config.listener.v3.Listener", found, rows, _NARROW)
 
 
 def _routes(ctx: Context, options: argparse.Namespace) -> int:
     found = routes.select(dump.routes(_load(ctx, options)), options)
     header = routes.HEADER if options.verbose else routes.SHORT_HEADER
     rows = [header, *routes.rows(found, verbose=options.verbose)]
-    return _print(ctx, options.output, found, rows, _WIDE)
+    return _show(ctx, options.output, "config.route.v3.RouteConfiguration", found, rows)
 
 
 def _endpoints(ctx: Context, options: argparse.Namespace) -> int:
     page = "clusters?format=json"
     statuses = dump.load(ctx, options.pod, options.file, page, title=options.title)
     found = endpoints.select(statuses, options)
-    return _print(ctx, options.output, found, [endpoints.HEADER, *endpoints.rows(found)], _WIDE)
+    rows = [endpoints.HEADER, *endpoints.rows(found)]
+    return _show(ctx, options.output, "admin.v3.ClusterStatus", found, rows)
 
 
 def _secrets(ctx: Context, options: argparse.Namespace) -> int:
@@ -127,14 +145,15 @@ def _secrets(ctx: Context, options: argparse.Namespace) -> int:
     if not rows and options.output in _SUMMARY:
         ctx.print("No active or warming secrets found.")
         return 0
-    data = dump.section(found, "SecretsConfigDump")
-    return _print(ctx, options.output, data, [secrets.HEADER, *rows], _WIDE)
+    data = secrets.in_bytes(dump.section(found, "SecretsConfigDump"))
+    return _show(ctx, options.output, "admin.v3.SecretsConfigDump", data, [secrets.HEADER, *rows])
 
 
 def _bootstrap(ctx: Context, options: argparse.Namespace) -> int:
     part = dump.section(_load(ctx, options), "BootstrapConfigDump")
     output = options.output or "json"
-    return _print(ctx, output, part, _versions(part), _NARROW)
+    kind = "admin.v3.BootstrapConfigDump"
+    return _show(ctx, output, kind, part, _versions(part), _NARROW)
 
 
 def _versions(part: Json) -> list[list[str]]:
@@ -147,14 +166,16 @@ def _versions(part: Json) -> list[list[str]]:
 
 def _extensions(ctx: Context, options: argparse.Namespace) -> int:
     found = dump.extensions(_load(ctx, options))
-    rows = [[one["name"], one["typed_config"]["@type"].rpartition(".")[2]] for one in found]
-    return _print(ctx, options.output, found, [["ECDS NAME", "TYPE"], *rows], _WIDE)
+    filters = [entry["ecds_filter"] for entry in found["ecds_filters"]]
+    rows = [[one["name"], one["typed_config"]["@type"].rpartition(".")[2]] for one in filters]
+    header = ["ECDS NAME", "TYPE"]
+    return _show(ctx, options.output, "admin.v3.EcdsConfigDump", found, [header, *rows])
 
 
 def _all(ctx: Context, options: argparse.Namespace) -> int:
     found = _load(ctx, options)
     if options.output not in _SUMMARY:
-        return _print(ctx, options.output, found, [], _WIDE)
+        return _print(ctx, options.output, found, [], _WIDE)  # Envoy's own answer, names and all
     every = argparse.Namespace(
         fqdn="",
         direction="",

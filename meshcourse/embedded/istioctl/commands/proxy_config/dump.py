@@ -12,6 +12,7 @@ from meshcourse.embedded.istioctl.context import Context, Failure
 
 Json = dict[str, Any]
 _PREFIX = "type.googleapis.com/envoy.admin.v3."
+_ECDS = _PREFIX + "EcdsConfigDump"
 
 
 def request(ctx: Context, pod: str, path: str, method: str = "GET") -> str:
@@ -95,9 +96,10 @@ def secrets(dump: Json) -> Iterator[tuple[str, Json]]:
             yield state, entry
 
 
-def extensions(dump: Json) -> list[Json]:
-    part = section(dump, "EcdsConfigDump")
-    return [entry["ecds_filter"] for entry in part.get("ecds_filters") or ()]
+def extensions(dump: Json) -> Json:
+    """All ``EcdsConfigDump`` as one: Envoy has several when filters of several kinds are discovered."""
+    parts = [part for part in dump.get("configs") or () if part.get("@type") == _ECDS]
+    return {"ecds_filters": [entry for part in parts for entry in part.get("ecds_filters") or ()]}
 
 
 def origin(resource: Json) -> str:

@@ -28,6 +28,25 @@ def rows(found: Json, now: dt.datetime | None = None) -> list[list[str]]:
     return [_row(state, entry, moment) for state, entry in dump.secrets(found)]
 
 
+def in_bytes(part: Json) -> Json:
+    """The ``SecretsConfigDump`` with every text as ``inline_bytes``, which is how Istio's own agent hands it out."""
+    return dict(_in_bytes(part))
+
+
+def _in_bytes(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_in_bytes(part) for part in value]
+    if not isinstance(value, dict):
+        return value
+    return dict(_encoded(name, part) for name, part in value.items())
+
+
+def _encoded(name: str, part: Any) -> tuple[str, Any]:
+    if name == "inline_string":
+        return "inline_bytes", base64.b64encode(str(part).encode()).decode()
+    return name, _in_bytes(part)
+
+
 def _row(state: str, entry: Json, now: dt.datetime) -> list[str]:
     secret = entry.get("secret") or {}
     kind, pem = _content(secret)
