@@ -9,6 +9,7 @@ read. ``unproven`` are fields that are translated and have no live test (with th
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import Iterator, Mapping
@@ -50,6 +51,7 @@ class Coverage:
         return sorted(both | set(self.unproven) & {*self.proofs, *self.unsupported})
 
 
+@functools.cache
 def read() -> dict[Kind, Coverage]:
     """The coverage of every kind."""
     document = yaml.safe_load(FILE.read_text())
