@@ -1,7 +1,9 @@
 # The few verbs that people and CI use. Each makes its own environment if it is missing, and works twice.
+# lab, course and prove take CLUSTER=embedded|kind|context[:NAME], and for kind ISTIO=1.29.6|newest, KUBERNETES=1.34.
 #   make lab      open the course in JupyterLab
 #   make course   execute every notebook; the results are in build/
 #   make test     lint, unit tests, integration tests on a real embedded cluster, every notebook twice
+#   make prove    every notebook (papermill, nbval) and every lab, on the cluster that CLUSTER names
 #   make bench    how fast and how big: measured here, now
 #   make lint     the rules of the house
 #   make clean    remove what the other verbs made
@@ -10,10 +12,22 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Jupyter wants to be told that one means it (in a container one often is root).
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
+CLUSTER ?= $(MESHCOURSE_CLUSTER)
+ISTIO ?= $(MESHCOURSE_ISTIO)
+KUBERNETES ?= $(MESHCOURSE_KUBERNETES)
+# Where prove writes, and the report of an earlier one that it compares with.
+OUT ?= build
+AGAINST ?=
+# Which notebooks and labs: those that have it in their name; all of them without.
+ONLY ?=
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 
-.PHONY: lab course test bench lint clean
+.PHONY: lab course test prove bench lint clean
 .DEFAULT_GOAL := lab
+
+lab course prove: export MESHCOURSE_CLUSTER := $(CLUSTER)
+lab course prove: export MESHCOURSE_ISTIO := $(ISTIO)
+lab course prove: export MESHCOURSE_KUBERNETES := $(KUBERNETES)
 
 lab: $(VENV)/.learner
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab $(AS_ROOT) --ServerApp.root_dir="$(CURDIR)" \
@@ -24,6 +38,9 @@ course: $(VENV)/.learner
 
 test: lint
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+
+prove: $(VENV)/.developer
+	$(BIN)/python -m tests.real --out "$(OUT)" $(if $(AGAINST),--against "$(AGAINST)") $(if $(ONLY),--only "$(ONLY)")
 
 bench: $(VENV)/.learner
 	$(BIN)/python -m tests.bench --out build/bench.json
