@@ -284,7 +284,8 @@ def test_authorization() -> None:
     assert arrive(mesh, path="/reviews/0").status == 403
     mesh.apply(POLICY.format(action="DENY", rules="[{to: [{operation: {paths: [/reviews/0]}}]}]"))
     assert (
-        arrive(mesh, path="/reviews/0").failure == "RBAC: denied by AuthorizationPolicy one in default (rule 0)"
+        arrive(mesh, path="/reviews/0").failure
+        == "RBAC: denied by AuthorizationPolicy one in default (rule 0)"
     )
     assert arrive(mesh, path="/reviews/1").ok
 
