@@ -123,7 +123,8 @@ def test_kinds_and_fields_exist(path: Path) -> None:
 def test_istio_accepts_it(path: Path) -> None:
     for item in objects(path):
         if "istio.io" in item["apiVersion"]:
-            assert item["apiVersion"].endswith("/v1")
+            newest = "v1alpha3" if item["kind"] == "EnvoyFilter" else "v1"
+            assert item["apiVersion"].endswith(f"/{newest}")
             result = validate.check(item)
             assert (list(result.errors), list(result.warnings)) == ([], [])
 
@@ -191,10 +192,19 @@ def test_services_reach_a_port_of_their_pods() -> None:
         chosen = [pod for pod in templates if selector.items() <= pod["metadata"]["labels"].items()]
         assert chosen, service["metadata"]["name"]
         for port in service["spec"]["ports"]:
-            assert port["name"].partition("-")[0] in ("http", "https", "grpc", "tcp", "mongo", "redis")
+            assert port["name"].partition("-")[0] in (
+                "http",
+                "https",
+                "grpc",
+                "tcp",
+                "mongo",
+                "redis",
+            )
             for pod in chosen:
                 open_ports = [
-                    entry["containerPort"] for entry in pod["spec"]["containers"][0]["ports"]
+                    entry["containerPort"]
+                    for container in pod["spec"]["containers"]
+                    for entry in container.get("ports", [])
                 ]
                 assert port.get("targetPort", port["port"]) in open_ports, service["metadata"][
                     "name"
