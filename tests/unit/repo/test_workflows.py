@@ -61,7 +61,7 @@ def test_slips_of_the_pen_are_noticed(was: str, becomes: str, said: str) -> None
     ("text", "valid"),
     [
         ("23 2 * * *", True), ("*/5 0-6 1,15 * 1-5", True),
-        ("60 2 * * *", False), 
+        ("60 2 * * *", False),
         ("2 * * *", False), ("a 2 * * *", False),
     ],
 )  # fmt: skip
