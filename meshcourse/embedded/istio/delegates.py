@@ -37,7 +37,7 @@ _MAPS: Final = ("headers", "withoutHeaders", "queryParams")
 def references(rule: VirtualService) -> Iterator[tuple[str, str]]:
     """Namespace and name of the delegates that a rule names."""
     for route in rule.http:
-        if found := route.get("delegate"):
+        if (found := route.get("delegate")) is not None:
             yield found.get("namespace") or rule.namespace, found.get("name") or ""
 
 
@@ -46,7 +46,7 @@ def merged(rule: VirtualService, lookup: Lookup) -> VirtualService:
     routes: list[Mapping[str, Any]] = []
     for route in rule.http:
         reference = route.get("delegate")
-        if not reference:
+        if reference is None:
             routes.append(route)
             continue
         found = lookup(reference.get("namespace") or rule.namespace, reference.get("name") or "")

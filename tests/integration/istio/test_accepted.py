@@ -59,7 +59,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @settings(
-    max_examples=EXPLORE or 6,
+    max_examples=EXPLORE or 12,
     derandomize=not EXPLORE,
     deadline=None,
     phases=[Phase.generate],

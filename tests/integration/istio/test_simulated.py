@@ -83,7 +83,7 @@ def policy(version: str, spec: Any) -> dict[str, Any]:
 
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @settings(
-    max_examples=EXPLORE or 7,
+    max_examples=EXPLORE or 12,
     derandomize=not EXPLORE,
     deadline=None,
     phases=[Phase.generate],

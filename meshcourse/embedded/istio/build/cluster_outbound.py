@@ -144,12 +144,16 @@ def _discovery(target: Target, policy: Mapping[str, Any]) -> Json:
     if (policy.get("loadBalancer") or {}).get("simple") == "PASSTHROUGH":
         return _called(target.name, target.service, target.port.number) or forward_proxy()
     if resolution in BY_NAME:
+        assignment = endpoints.build(target.name, target.groups)
+        members = [one for part in assignment["endpoints"] for one in part["lb_endpoints"]]
+        # Envoy takes exactly one name for LOGICAL_DNS; a selector may find none or several.
+        one_name = resolution is not Resolution.DNS and len(members) == 1
         return {
-            "type": "STRICT_DNS" if resolution is Resolution.DNS else "LOGICAL_DNS",
+            "type": "LOGICAL_DNS" if one_name else "STRICT_DNS",
             "dns_lookup_family": "V4_PREFERRED",
             "dns_refresh_rate": _DNS_REFRESH,
             "respect_dns_ttl": True,
-            "load_assignment": endpoints.build(target.name, target.groups),
+            "load_assignment": assignment,
         }
     if target.service.external and resolution in _BY_REQUEST:
         return forward_proxy()
