@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import util
 from typing import Any
+from urllib.parse import urlsplit
 
 from meshcourse.cluster.errors import ClusterError
 from meshcourse.cluster.manifests import Object, dig, name_of
@@ -59,6 +64,33 @@ def url(port: Port, host: str, number: int, path: str = "") -> str:
     if number != usual:
         netloc += f":{number}"
     return f"{port.scheme}://{netloc}{path if path.startswith('/') or not path else '/' + path}"
+
+
+def clickable(target: str, environment: Mapping[str, str] = os.environ) -> str:
+    """What a learner's browser opens for a URL that this machine opens.
+
+    In JupyterHub and Binder the browser is elsewhere: this machine's own addresses are reached through the hub, by the
+    paths of jupyter-server-proxy (``PREFIX/proxy/HOST:PORT/PATH``; HTTP only). Everything else stays as it is.
+    """
+    prefix, parts = environment.get("JUPYTERHUB_SERVICE_PREFIX", ""), urlsplit(target)
+    host = parts.hostname or ""
+    if not prefix or parts.scheme != "http" or not _loopback(host) or not _proxied():
+        return target
+    port = parts.port or 80
+    at = str(port) if host in ("127.0.0.1", "localhost") else f"{host}:{port}"
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{prefix.rstrip('/')}/proxy/{at}{parts.path or '/'}{query}"
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _proxied() -> bool:
+    return util.find_spec("jupyter_server_proxy") is not None
 
 
 def _port(item: dict[str, Any]) -> Port:

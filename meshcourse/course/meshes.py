@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from meshcourse import explain, versions
-from meshcourse.cluster import components, tools
+from meshcourse.cluster import components, reach, tools
 from meshcourse.course.living import Living
 from meshcourse.kubectl import front
 from meshcourse.lab import asking, proxies
@@ -110,7 +110,8 @@ class Mesh(Living):
 
     def link(self, target: str = "/productpage") -> views.Link:
         """The page of a path at the ingress gateway (or of a Service), to click."""
-        return views.Link(send.url_of(self, target))
+        url = send.url_of(self, target)
+        return views.Link(url, reach.clickable(url))
 
     def stand_ins(self) -> views.Table:
         """What is real in this cluster, and what is a stand-in."""

@@ -51,13 +51,17 @@ class Table:
 
 @dataclass(frozen=True)
 class Link:
-    """A URL to click."""
+    """A URL to click.
+
+    :param href: what the browser opens, where that is something else: through a hub's proxy.
+    """
 
     url: str
+    href: str = ""
 
     def _repr_html_(self) -> str:
-        shown = html.escape(self.url)
-        return f"<a href='{shown}' target='_blank' rel='noopener'>{shown}</a>"
+        shown, to = html.escape(self.url), html.escape(self.href or self.url)
+        return f"<a href='{to}' target='_blank' rel='noopener'>{shown}</a>"
 
     def __repr__(self) -> str:
         return self.url

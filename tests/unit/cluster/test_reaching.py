@@ -112,3 +112,30 @@ def test_named_ports_are_looked_up_in_the_pod() -> None:
     assert container_port(pod, "web") == 81
     with pytest.raises(ClusterError, match='no port called "other"'):
         container_port(pod, "other")
+
+
+HUB = {"JUPYTERHUB_SERVICE_PREFIX": "/user/ada/"}
+
+
+@pytest.mark.parametrize(
+    ("url", "opened"),
+    [
+        ("http://127.125.240.1/productpage", "/user/ada/proxy/127.125.240.1:80/productpage"),
+        ("http://127.0.0.1:30007/a?b=1&c=2", "/user/ada/proxy/30007/a?b=1&c=2"),
+        ("http://localhost:9080", "/user/ada/proxy/9080/"),
+        ("http://203.0.113.7/productpage", "http://203.0.113.7/productpage"),
+        ("https://127.125.240.1/", "https://127.125.240.1/"),
+        ("http://shop.example.com/", "http://shop.example.com/"),
+    ],
+)
+def test_links_in_a_hub_lead_through_its_proxy(
+    url: str, opened: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reach, "_proxied", lambda: True)
+    assert reach.clickable(url, HUB) == opened
+    assert reach.clickable(url, {}) == url
+
+
+def test_links_stay_as_they_are_without_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reach, "_proxied", lambda: False)
+    assert reach.clickable("http://127.0.0.1:80/", HUB) == "http://127.0.0.1:80/"

@@ -211,3 +211,14 @@ def test_the_beginning_copies_once(tmp_path: Path) -> None:
         assert done.stdout == "begun\n"
         assert (home / "labs" / "x").read_text() == expected
         (home / "labs" / "x").write_text("mine")
+
+
+def test_the_proxy_reaches_this_pod_and_nothing_else() -> None:
+    found: dict[str, Any] = {
+        "__name__": "config",
+        "c": SimpleNamespace(ServerProxy=SimpleNamespace()),
+    }
+    exec((DEPLOY / "image" / "jupyter_server_config.py").read_text(), found)
+    allowed = found["c"].ServerProxy.host_allowlist
+    assert [allowed(None, host) for host in ("127.125.240.1", "localhost", "::1")] == [True] * 3
+    assert [allowed(None, host) for host in ("10.0.0.1", "169.254.169.254", "hub")] == [False] * 3
