@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ from tests.integration import foreign
 ROOT = Path(__file__).parents[3]
 BUILD = ROOT / "build"
 NOTEBOOKS = {notebook.slug: notebook for notebook in manifest.read(ROOT).notebooks}
+
+#: Any text: the order of the second pass.
+ORDER_VARIABLE = "MESHCOURSE_ORDER"
 
 #: Group → notebook → what a learner must have seen in it, besides an absence of errors.
 PROMISES: dict[str, dict[str, list[str]]] = {
@@ -248,6 +252,14 @@ def top_to_bottom(slug: str, promises: Sequence[str]) -> None:
     for promise in promises:
         assert any(re.search(promise, text) for text in texts), promise
     assert (BUILD / "html" / f"{slug}.html").stat().st_size > 100_000
+
+
+def another_order(slugs: Iterable[str]) -> list[str]:
+    """The same, shuffled, and never as it was; `ORDER_VARIABLE` chooses which order."""
+    given = list(slugs)
+    found = sorted(given)
+    random.Random(os.environ.get(ORDER_VARIABLE, "course")).shuffle(found)
+    return found if found != given else found[::-1]
 
 
 def again(slugs: Sequence[str], scratch: Path) -> None:

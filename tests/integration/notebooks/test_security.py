@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -21,3 +22,8 @@ def _cluster() -> Iterator[None]:
 @pytest.mark.parametrize("slug", GROUP)
 def test_runs_from_top_to_bottom(slug: str) -> None:
     running.top_to_bottom(slug, GROUP[slug])
+
+
+@pytest.mark.timeout(900)
+def test_runs_a_second_time_in_another_order(tmp_path: Path) -> None:
+    running.again(running.another_order(GROUP), tmp_path)
