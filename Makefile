@@ -26,6 +26,7 @@ NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 .DEFAULT_GOAL := lab
 
 lab course prove: export MESHCOURSE_CLUSTER := $(CLUSTER)
+course prove: export MESHCOURSE_CELL_TIMEOUT := $(if $(filter kind context%,$(CLUSTER)),1200,180)
 lab course prove: export MESHCOURSE_ISTIO := $(ISTIO)
 lab course prove: export MESHCOURSE_KUBERNETES := $(KUBERNETES)
 

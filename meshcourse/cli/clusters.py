@@ -72,7 +72,10 @@ def down(name: str, *, everything: bool, delete: bool, kind: str = "") -> None:
 
 
 def _all() -> list[Provider]:
-    return [providers.choose(each, "embedded") for each in embedded.names()]
+    from meshcourse.cluster import kind
+
+    found = [providers.choose(each, "embedded") for each in embedded.names()]
+    return found + [providers.choose(each, "kind") for each in kind.names()]
 
 
 def status(name: str, *, as_json: bool) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import base64
 import html
+import os
 import re
 import sys
 import time
@@ -17,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-#: A cell that takes longer has hung (seconds).
-CELL_TIMEOUT = 180
+#: A cell that takes longer has hung (seconds); on a real cluster it may wait for images.
+CELL_TIMEOUT = int(os.environ.get("MESHCOURSE_CELL_TIMEOUT", "180"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,6 @@ state folder; the Kubernetes API while the cluster gets ready.
 
 from __future__ import annotations
 
-from meshcourse.cluster.kind.provider import Kind
+from meshcourse.cluster.kind.provider import Kind, names
 
-__all__ = ["Kind"]
+__all__ = ["Kind", "names"]

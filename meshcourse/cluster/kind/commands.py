@@ -49,7 +49,7 @@ def run(
 ) -> Done:
     """Run a program to its end.
 
-    :param on_line: called with each line of stderr, where engines and kind say what they are doing.
+    :param on_line: called with each line: docker says on stdout what it is doing, podman and kind on stderr.
     :raises ClusterError: if there is no such program, or it has not ended after `timeout` seconds.
     """
     try:
@@ -82,7 +82,8 @@ def _converse(
     listener.start()
     late.start()
     try:
-        out = process.stdout.read()
+        out: list[str] = []
+        _listen(process.stdout, out, on_line)
         code = process.wait()
     except BaseException:
         process.terminate()  # an interrupted cell must not leave the program behind
@@ -94,9 +95,9 @@ def _converse(
     if expired and code < 0:
         raise ClusterError(
             f"`{' '.join(command[:3])}` did not end within {timeout:.0f} s",
-            remedy="\n".join(said[-3:]) or "The container engine hangs: restart it.",
+            remedy="".join([*said, *out][-3:]).strip() or "The container engine hangs: restart it.",
         )
-    return Done(command, code, out, "".join(said))
+    return Done(command, code, "".join(out), "".join(said))
 
 
 def _listen(stream: IO[str], said: list[str], on_line: Callable[[str], None] | None) -> None:

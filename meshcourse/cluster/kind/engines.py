@@ -46,15 +46,18 @@ class Engine:
     def has_image(self, image: str) -> bool:
         return commands.run(self.program, "image", "inspect", image).code == 0
 
-    def nodes(self, cluster: str) -> dict[str, str]:
-        """The containers of a kind cluster and the state of each: ``running``, ``exited``, …"""
+    def nodes(self, cluster: str) -> dict[str, bool]:
+        """The containers of a kind cluster and whether each runs.
+
+        By ``Status``, which all three engines print: ``Up 3 minutes``, ``Exited (137) 2 hours ago``, ``Created``.
+        """
         done = commands.run(
             self.program, "ps", "-a",
             "--filter", f"label=io.x-k8s.kind.cluster={cluster}",
-            "--format", "{{.Names}} {{.State}}",
+            "--format", "{{.Names}} {{.Status}}",
         ).check("listing the cluster's containers")  # fmt: skip
-        rows = (line.split() for line in done.out.splitlines() if line.strip())
-        return {row[0]: row[1].lower() if len(row) > 1 else "" for row in rows}
+        rows = (line.strip().partition(" ") for line in done.out.splitlines() if line.strip())
+        return {name: status.startswith("Up") for name, _, status in rows}
 
 
 def find() -> Engine:

@@ -173,8 +173,8 @@ class Kind:
                 f"pulling {image.partition('@')[0]}"
             )
 
-    def _resume(self, engine: engines.Engine, nodes: dict[str, str], progress: Progress) -> None:
-        stopped = [node for node, state in nodes.items() if state != "running"]
+    def _resume(self, engine: engines.Engine, nodes: dict[str, bool], progress: Progress) -> None:
+        stopped = [node for node, runs in nodes.items() if not runs]
         if stopped:
             with progress.stage(f"{', '.join(stopped)} started"):
                 commands.run(engine.program, "start", *stopped, timeout=120.0).check(
@@ -255,6 +255,11 @@ class Kind:
             yield api
         finally:
             api.close()
+
+
+def names() -> list[str]:
+    """The kind clusters of the course that have state on this machine."""
+    return sorted(path.name for path in (paths.state() / "kind").glob("*"))
 
 
 def _silent(api: rest.Rest) -> list[str]:

@@ -49,6 +49,8 @@ def mesh(
         patch.undo()
         if kind == "embedded":
             launcher.down(NAME, delete=True)
+        elif kind == "kind":
+            providers.choose(NAME, "kind").stop(progress.silent(), delete=True)
 
 
 def get(url: str) -> tuple[int, str]:

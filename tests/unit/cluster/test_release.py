@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import sys
 import tarfile
@@ -14,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from meshcourse import versions
 from meshcourse.cluster import progress
 from meshcourse.cluster.errors import ClusterError
-from meshcourse.cluster.release import istioctl
+from meshcourse.cluster.release import istioctl, newest, wanted
 
 VERSION = "1.30.4"
 NAME = istioctl.archive_name(VERSION, "Linux", "x86_64")
@@ -249,3 +251,36 @@ def test_systems_without_an_archive() -> None:
     with pytest.raises(ClusterError, match="publishes no istioctl for Linux on riscv64"):
         istioctl.archive_name(VERSION, "Linux", "riscv64")
     assert istioctl.archive_name(VERSION, "Darwin", "arm64") == "istioctl-1.30.4-osx-arm64.tar.gz"
+
+
+def test_the_version_that_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(newest.VARIABLE, raising=False)
+    assert wanted() == versions.ISTIO
+    monkeypatch.setenv(newest.VARIABLE, "1.29.6")
+    assert wanted() == "1.29.6"
+    monkeypatch.setenv(newest.VARIABLE, "latest")
+    with pytest.raises(ClusterError, match="MESHCOURSE_ISTIO=latest is no version") as caught:
+        wanted()
+    assert "`newest`" in caught.value.remedy
+
+
+def test_the_newest_is_the_highest_that_is_final(
+    releases: Releases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A patch of an older line may be the latest by date; a pre-release may be the highest."""
+    listed = [
+        {"tag_name": "1.29.7"},
+        {"tag_name": "1.31.0", "prerelease": True},
+        {"tag_name": "1.31.1-rc.0"},
+        {"tag_name": "1.30.10"},
+        {"tag_name": "1.30.9"},
+        {"tag_name": "1.32.0", "draft": True},
+    ]
+    releases.files["/list"] = json.dumps(listed).encode()
+    monkeypatch.setenv(newest.LIST_VARIABLE, f"{releases.url}/list")
+    monkeypatch.setenv(newest.VARIABLE, "newest")
+    assert wanted() == "1.30.10"
+    for text, said in ((b"[]", "lists no release"), (b"<html>", "is no list of releases")):
+        releases.files["/list"] = text
+        with pytest.raises(ClusterError, match=said):
+            wanted()

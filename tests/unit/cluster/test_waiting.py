@@ -178,3 +178,33 @@ def test_a_condition_is_looked_at_until_it_is_met() -> None:
     assert len(looks) == 3
     with pytest.raises(WaitError, match=r"not so within 0\.05 s"):
         waiting.met(list, seconds=0.05)
+
+
+def test_why_a_pod_is_late_its_containers_and_their_last_words(api: FakeApi) -> None:
+    crashing = {
+        "name": "app",
+        "restartCount": 3,
+        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+    }
+    pulling = {
+        "name": "proxy",
+        "state": {"waiting": {"reason": "ErrImagePull", "message": "no such image"}},
+    }
+    api.put(
+        f"{NS}/pods/web-1",
+        spec={"containers": [{"name": "app"}, {"name": "proxy"}]},
+        status={"phase": "Pending", "containerStatuses": [crashing, pulling]},
+    )
+    ready_pod(api, "fine-1")
+    api.put(f"{NS}/pods/web-1/log", text="")
+    api.refusals["GET", f"{NS}/pods/web-1/log"] = (200, "starting\nno configuration\n")
+    found = waiting.why(api.client(), "default")
+    assert found == [
+        "  pod/web-1: app: starting",
+        "  pod/web-1: app: no configuration",
+        "  pod/web-1: proxy: no such image",
+    ]
+    api.refuse(
+        "GET", f"{NS}/pods/web-1/log", 400, "BadRequest", "previous terminated container not found"
+    )
+    assert waiting.why(api.client(), "default") == ["  pod/web-1: proxy: no such image"]

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from meshcourse import versions
+from meshcourse.cluster import progress
 from meshcourse.cluster.kind import Kind, commands, configuration, engines, fitness
 from meshcourse.cluster.progress import Progress
 from meshcourse.cluster.release import istioctl, newest
@@ -39,6 +40,7 @@ class Machine:
         self.root.mkdir()
         self.bin.mkdir()
         self.said: list[str] = []
+        self.lives = ""
         self.write("server", yaml.safe_dump(fake_api.config(api.url)))
         self.write("version", "0.31.0")
         self.write("istio", versions.ISTIO)
@@ -92,7 +94,8 @@ class Machine:
     def line(self, text: str) -> None:
         self.said.append(text)
 
-    def live(self, text: str) -> None: ...
+    def live(self, text: str) -> None:
+        self.lives += text
 
     def up(self) -> Kind:
         found = Kind()
@@ -127,6 +130,7 @@ def machine(tmp_path: Path, api: fake_api.FakeApi, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("STANDIN", str(found.root))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setattr(fitness.preflight, "available_memory", lambda: 16000)
+    monkeypatch.setattr(progress, "REDRAW", 0.0)
     monkeypatch.setattr(fitness, "_free", lambda _port: True)
     monkeypatch.setattr(fitness, "_inotify", inotify(tmp_path, 512, 524288))
     api.put("/version", gitVersion="v1.35.0")

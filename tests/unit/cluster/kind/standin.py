@@ -47,13 +47,18 @@ def engine():
     elif ARGS[:2] == ["image", "inspect"]:
         sys.exit(0 if (ROOT / "image").exists() else 1)
     elif ARGS[0] == "pull":
-        sys.stderr.write("Pulling fs layer\n")
+        sys.stdout.write("Pulling fs layer\n")
         (ROOT / "image").touch()
     elif ARGS[0] == "ps":
         label = next(word for word in ARGS if word.startswith(LABEL)).removeprefix(LABEL)
         for name, item in containers().items():
             if item["cluster"] == label:
-                print(name, item["state"])
+                print(
+                    name,
+                    {"running": "Up 3 minutes", "exited": "Exited (137) 2 hours ago"}[
+                        item["state"]
+                    ],
+                )
     elif ARGS[0] == "start":
         found = containers()
         for name in ARGS[1:]:

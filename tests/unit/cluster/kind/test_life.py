@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from meshcourse.cli import clusters
 from meshcourse.cluster import components, providers, waiting
 from meshcourse.cluster.cluster import Cluster
 from meshcourse.cluster.errors import ClusterError, WaitError
-from meshcourse.cluster.kind import Kind, commands, configuration, engines, provider
+from meshcourse.cluster.kind import Kind, commands, configuration, engines, names, provider
 from meshcourse.cluster.release import newest
 from tests.unit.cluster.kind.conftest import Machine
 
@@ -67,6 +68,7 @@ def test_the_users_kubeconfig_is_not_touched(
 
 def test_starting_again_is_attaching(machine: Machine) -> None:
     machine.up()
+    assert "Pulling fs layer" in machine.lives
     before = machine.ran("kind create"), machine.ran("docker pull")
     machine.up()
     assert (machine.ran("kind create"), machine.ran("docker pull")) == before == (1, 1)
@@ -142,6 +144,13 @@ def test_down_removes_it(machine: Machine) -> None:
     assert machine.ran("kind delete") == 1
 
 
+def test_down_all_finds_it(machine: Machine) -> None:
+    machine.up()
+    clusters.down("", everything=True, delete=True)
+    assert machine.containers == {}
+    assert names() == []
+
+
 def test_a_pull_that_fails(machine: Machine) -> None:
     machine.fail("docker pull", PULL)
     text = refused(machine)
@@ -168,7 +177,7 @@ def test_a_pull_that_hangs(machine: Machine, monkeypatch: pytest.MonkeyPatch) ->
     started = time.monotonic()
     with pytest.raises(ClusterError, match=r"did not end within 1 s") as caught:
         commands.run(str(sleeper), "pull", "x", timeout=1.0)
-    assert caught.value.remedy == "Pulling fs layer\n"
+    assert caught.value.remedy == "Pulling fs layer"
     assert time.monotonic() - started < 30
 
 
