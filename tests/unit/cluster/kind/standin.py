@@ -5,19 +5,16 @@ they shall fail, one file each, whose text is what the real ones print. Facts (a
 of docker 28, kind 0.31 and istioctl 1.30. The "cluster" is whatever server the file ``server`` names.
 """
 
-import json
 import os
 import sys
-import time
-from pathlib import Path
 
-ROOT = Path(os.environ["STANDIN"])
-NAME, ARGS = Path(sys.argv[0]).name, sys.argv[1:]
+ROOT = os.environ.get("STANDIN", "")
+NAME, ARGS = os.path.basename(sys.argv[0]), sys.argv[1:]
 LABEL = "label=io.x-k8s.kind.cluster="
 
 
 def main():
-    with (ROOT / "log").open("a") as log:
+    with open(at("log"), "a") as log:
         log.write(" ".join([NAME, *ARGS]) + "\n")
     fail(f"{NAME} {' '.join(ARGS)}".strip())
     {"kind": kind, "istioctl": istioctl}.get(NAME, engine)()
@@ -25,30 +22,48 @@ def main():
 
 def fail(command):
     """A file ``fail-WORDS`` makes the command that contains these words fail with its text."""
-    for path in ROOT.glob("fail-*"):
-        words = path.name.removeprefix("fail-").replace("_", " ")
-        if words in command:
-            sys.stderr.write(path.read_text())
+    for name in os.listdir(ROOT):
+        if name.startswith("fail-") and name[5:].replace("_", " ") in command:
+            sys.stderr.write(read(at(name)))
             sys.exit(1)
 
 
+def at(name):
+    return os.path.join(ROOT, name)
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def write(path, text=""):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
 def containers():
-    path = ROOT / "containers.json"
-    return json.loads(path.read_text()) if path.exists() else {}
+    if not os.path.exists(at("containers.json")):
+        return {}
+    import json
+
+    return json.loads(read(at("containers.json")))
 
 
 def keep(found):
-    (ROOT / "containers.json").write_text(json.dumps(found))
+    import json
+
+    write(at("containers.json"), json.dumps(found))
 
 
 def engine():
     if ARGS[0] == "info":
-        sys.stdout.write((ROOT / f"info-{NAME}").read_text())
+        sys.stdout.write(read(at(f"info-{NAME}")))
     elif ARGS[:2] == ["image", "inspect"]:
-        sys.exit(0 if (ROOT / "image").exists() else 1)
+        sys.exit(0 if os.path.exists(at("image")) else 1)
     elif ARGS[0] == "pull":
         sys.stdout.write("Pulling fs layer\n")
-        (ROOT / "image").touch()
+        write(at("image"))
     elif ARGS[0] == "ps":
         label = next(word for word in ARGS if word.startswith(LABEL)).removeprefix(LABEL)
         for name, item in containers().items():
@@ -75,7 +90,7 @@ def option(name):
 
 def kind():
     if ARGS == ["version"]:
-        print(f"kind v{(ROOT / 'version').read_text().strip()} go1.25.5 linux/amd64")
+        print(f"kind v{read(at('version')).strip()} go1.25.5 linux/amd64")
     elif ARGS[:2] == ["create", "cluster"]:
         create()
     elif ARGS[:2] == ["get", "kubeconfig"]:
@@ -94,33 +109,34 @@ def create():
             f'ERROR: failed to create cluster: node(s) already exist for a cluster with the name "{name}"'
         )
     sys.stderr.write(f'Creating cluster "{name}" ...\n • Preparing nodes 📦  ...\n')
-    node = {"cluster": name, "state": "running", "config": Path(option("--config")).read_text()}
+    node = {"cluster": name, "state": "running", "config": read(option("--config"))}
     keep(containers() | {f"{name}-control-plane": node})
-    if (ROOT / "hang").exists():
-        (ROOT / "hanging").touch()
+    if os.path.exists(at("hang")):
+        write(at("hanging"))
+        import time
+
         time.sleep(60)
-    Path(option("--kubeconfig")).write_text(kubeconfig())
+    write(option("--kubeconfig"), kubeconfig())
     sys.stderr.write(" ✓ Starting control-plane 🕹️\n")
 
 
 def kubeconfig():
-    return (ROOT / "server").read_text()
+    return read(at("server"))
 
 
 def istioctl():
-    import urllib.request
+    import json
 
     if ARGS[0] == "version":
-        print(json.dumps({"clientVersion": {"version": (ROOT / "istio").read_text().strip()}}))
+        print(json.dumps({"clientVersion": {"version": read(at("istio")).strip()}}))
         return
+    import urllib.request
+
     sys.stdout.write("✔ Istio core installed\n")
     server = next(line.split()[-1] for line in kubeconfig().splitlines() if "server:" in line)
-    for path, body in json.loads((ROOT / "install.json").read_text()).items():
+    for path, body in json.loads(read(at("install.json"))).items():
         request = urllib.request.Request(server + path, json.dumps(body).encode(), method="PATCH")
         request.add_header("Content-Type", "application/apply-patch+yaml")
         request.add_header("Authorization", "Bearer secret")
         urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request).close()
     sys.stdout.write("✔ Installation complete\n")
-
-
-main()
