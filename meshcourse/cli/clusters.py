@@ -54,9 +54,9 @@ def up(
 def examine(kind: str) -> list[preflight.Finding]:
     """Findings about this machine, for the kind of cluster that is meant."""
     if kind == "kind":
-        from meshcourse.cluster.kind import fitness
+        from meshcourse.cluster.kind import Kind
 
-        return fitness.examine()
+        return Kind(os.environ.get(providers.NAME_VARIABLE, "")).preflight()
     return preflight.examine()
 
 

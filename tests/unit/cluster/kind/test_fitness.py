@@ -152,6 +152,7 @@ def test_doctor_looks_at_it(machine: Machine) -> None:
     done = CliRunner().invoke(main.app, ["doctor", "--cluster", "kind"])
     assert done.exit_code == 1
     assert "✗ kind" in done.output
+    assert "✓ ports" in done.output
     assert "✓ container engine" in done.output
 
 
@@ -211,3 +212,13 @@ def test_services_are_reached_by_their_node_ports(
     assert found.direct(service, 80) == ("127.0.0.1", 31007)
     assert found.direct(service, 443) is None
     assert found.direct(service, 9080) is None
+
+
+def test_the_ports_of_the_running_cluster_are_not_busy(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = machine.up()
+    monkeypatch.setattr(fitness, "_free", lambda _port: False)
+    assert all(item.ok for item in found.preflight())
+    found.stop(machine.progress)
+    assert [item.name for item in found.preflight() if not item.ok] == ["ports"]
