@@ -26,7 +26,7 @@ from tests.integration.istio import live
 from tests.integration.istio.authority import Authority
 from tests.integration.istiod.mesh import children, until
 
-NETWORK = "127.116"
+NETWORK = "127.140"
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ONE, TWO, SECURE = (f"{NETWORK}.250.{number}" for number in (1, 2, 3))

@@ -21,7 +21,7 @@ from tests.integration.istio import live
 from tests.integration.istio.authority import Authority
 from tests.unit.istio.mesh import add_gateway
 
-NETWORK = "127.113"
+NETWORK = "127.152"
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ONE, TWO, VIP = (f"{NETWORK}.250.{number}" for number in (1, 2, 9))
 

@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from tests.integration.istio import authority, live
 
-NETWORK = "127.124"
+NETWORK = "127.145"
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 OUTSIDE = f"{NETWORK}.250.1"

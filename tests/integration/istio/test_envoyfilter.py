@@ -15,7 +15,7 @@ from envoy.service.ratelimit.v3 import rls_pb2
 from tests.integration.istio import live
 from tests.unit.istio.mesh import add_gateway
 
-NETWORK = "127.118"
+NETWORK = "127.155"
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 

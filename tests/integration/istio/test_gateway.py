@@ -18,7 +18,7 @@ from tests.integration.istio import live
 from tests.integration.istio.authority import Authority
 from tests.unit.istio.mesh import add_gateway
 
-NETWORK = "127.118"
+NETWORK = "127.150"
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 

@@ -17,7 +17,7 @@ from tests.integration.istio import live
 from tests.integration.istio.authority import Authority
 from tests.unit.istio import gateways
 
-NETWORK = "127.122"
+NETWORK = "127.151"
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LISTENERS = """

@@ -17,7 +17,7 @@ from tests.integration.istio import live
 from tests.integration.istio.authority import Authority
 from tests.unit.istio import gateways
 
-NETWORK = "127.127"
+NETWORK = "127.153"
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 LISTENERS = """
 [{name: http, port: 8080, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}},

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from tests.integration.istio import live
 
-NETWORK = "127.119"
+NETWORK = "127.149"
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PLACES = {"v1": "r1.z1", "v2": "r1.z2", "v3": "r2.z1"}
 

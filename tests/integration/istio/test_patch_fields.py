@@ -15,7 +15,7 @@ from tests.integration.istio.test_security import Issuer, bearer
 from tests.integration.istiod.mesh import until
 from tests.unit.istio import gateways
 
-NETWORK = "127.128"
+NETWORK = "127.154"
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 

@@ -16,7 +16,7 @@ from tests.integration.istio import live
 from tests.integration.istio.test_security import Issuer, bearer
 from tests.integration.istiod.mesh import until
 
-NETWORK = "127.112"
+NETWORK = "127.147"
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 MESH = """
 accessLogFile: /dev/stdout

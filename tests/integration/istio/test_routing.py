@@ -15,7 +15,7 @@ import pytest_asyncio
 from tests.integration.istio import live
 from tests.integration.istiod.mesh import until
 
-NETWORK = "127.126"
+NETWORK = "127.144"
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 

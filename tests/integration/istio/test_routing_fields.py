@@ -16,7 +16,7 @@ import pytest_asyncio
 from tests.integration.istio import live
 from tests.integration.istiod.mesh import until
 
-NETWORK = "127.117"
+NETWORK = "127.143"
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 V1 = "{destination: {host: reviews, subset: v1}}"

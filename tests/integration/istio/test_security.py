@@ -16,7 +16,7 @@ from tests.integration.istio import live
 from tests.integration.istio.tokens import Issuer
 from tests.integration.istiod.mesh import until
 
-NETWORK = "127.123"
+NETWORK = "127.141"
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 

@@ -23,7 +23,7 @@ from meshcourse.embedded.istio import validate
 from meshcourse.simulate import Outcome, Request, rewriting
 from tests.integration.istio import generated, live
 
-NETWORK = "127.115"
+NETWORK = "127.146"
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HOSTS = tuple(f"s{number}" for number in range(8))
 REQUESTS = 6

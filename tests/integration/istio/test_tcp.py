@@ -12,7 +12,7 @@ import pytest_asyncio
 from tests.integration.istio import live
 from tests.integration.istiod.mesh import until
 
-NETWORK = "127.125"
+NETWORK = "127.142"
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 

@@ -14,7 +14,7 @@ import pytest_asyncio
 from tests.integration.istio import live
 from tests.integration.istiod.mesh import until
 
-NETWORK = "127.119"
+NETWORK = "127.148"
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 MESH = """

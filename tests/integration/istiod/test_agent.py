@@ -17,7 +17,7 @@ from meshcourse.embedded.istiod.xds import types
 from tests.integration.istiod import mesh as meshes
 from tests.integration.istiod.mesh import Mesh, until
 
-IP = "127.121.7.1"
+IP = "127.156.7.1"
 
 
 def plain(host: str, port: int) -> model.Resources:

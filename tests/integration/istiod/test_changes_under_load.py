@@ -15,7 +15,7 @@ from meshcourse.embedded.istiod.xds.delivery import Timing
 from tests.integration.istiod import mesh as meshes
 from tests.integration.istiod.mesh import Mesh, until
 
-IP = "127.121.8.1"
+IP = "127.157.8.1"
 LISTENER = meshes.http_listener("http", IP, 9080, "http")
 
 

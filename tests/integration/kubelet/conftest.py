@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -27,7 +28,8 @@ IMAGES = {
     name: f"{WORKLOADS}:{name}"
     for name in ("web", "fail", "hello", "stubborn", "last_words", "wait")
 }
-NUMBER = 91
+#: One for each process of tests, and none that a cluster on this machine may have.
+NUMBER = 130 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
 
 class Node:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from meshcourse.embedded.kube import refs
-from tests.integration.kubelet.conftest import Node, container_status, make_pod, waiting_for
+from tests.integration.kubelet.conftest import NUMBER, Node, container_status, make_pod, waiting_for
 
 
 def configmap(name: str, **data: str) -> dict[str, Any]:
@@ -141,10 +141,10 @@ async def test_the_environment_of_a_container(node: Node) -> None:
     env = node.container("pod").running_spec.env
     root = node.container("pod").root
     assert env["MESHCOURSE_POD_IP"] == env["MESHCOURSE_LISTEN_HOST"] == pod["status"]["podIP"]
-    assert env["MESHCOURSE_APP_IP"].startswith("127.91.128.")
+    assert env["MESHCOURSE_APP_IP"].startswith(f"127.{NUMBER}.128.")
     assert env["MESHCOURSE_ROOT"] == str(root)
     assert env["HOSTNAME"] == "pod"
     assert f"{env['KUBERNETES_SERVICE_HOST']}:{env['KUBERNETES_SERVICE_PORT']}" in node.server.url
-    assert env["http_proxy"] == env["grpc_proxy"] == "http://127.91.255.1:3128"
+    assert env["http_proxy"] == env["grpc_proxy"] == f"http://127.{NUMBER}.255.1:3128"
     assert env["MESHCOURSE_POD_PORT_8080"] == env["MESHCOURSE_APP_PORT_8080"] == "8080"
     assert "USER" not in env

@@ -13,7 +13,7 @@ from meshcourse.embedded.kube import objects, refs
 from meshcourse.embedded.kube.objects import Object
 from meshcourse.embedded.kubelet import catalogue
 from meshcourse.embedded.kubelet.processes.client import Process
-from tests.integration.kubelet.conftest import Node, container_status, make_pod, waiting_for
+from tests.integration.kubelet.conftest import NUMBER, Node, container_status, make_pod, waiting_for
 
 SHELL = {"image": "shell", "command": ["sh", "-c", "exec sleep 60"]}
 
@@ -31,7 +31,7 @@ async def test_a_pod_runs_and_says_so_as_a_kubelet_does(node: Node) -> None:
     pod = await node.until_ready("web")
     status = pod["status"]
     assert status["phase"] == "Running"
-    assert status["podIP"].startswith("127.91.")
+    assert status["podIP"].startswith(f"127.{NUMBER}.")
     assert status["hostIP"] == "127.0.0.1"
     assert pod["spec"]["nodeName"] == "nodetest-control-plane"
     found = container_status(pod)

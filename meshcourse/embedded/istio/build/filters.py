@@ -91,8 +91,8 @@ def _tell_peer() -> Json:
     )
 
 
-#: Pods' addresses of whatever cluster: the sidecars' (and gateways') own; applications send from others.
-_PODS: Final = tuple(f"127.{number}.0.0" for number in range(64, 127))
+#: Pods' addresses: of clusters (64–126) and, beyond, of tests. Sidecars and gateways bind to them, applications do not.
+_PODS: Final = tuple(f"127.{number}.0.0" for number in range(64, 160))
 
 
 def _strip_unless_pod() -> Json:
