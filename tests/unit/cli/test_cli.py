@@ -123,7 +123,10 @@ def test_images_of_a_learner_are_added_listed_and_removed() -> None:
     assert invoke("image", "remove", "mine/hello").exit_code == 1
 
 
-def test_labs_are_listed_hinted_and_solved_on_paper(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labs_are_listed_hinted_and_solved_on_paper(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.chdir(Path(__file__).parents[3])
     assert "00-hello" in invoke("lab", "list").output
     assert "Hint 1 of" in invoke("lab", "hint", "00-hello").output

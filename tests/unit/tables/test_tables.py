@@ -13,11 +13,14 @@ from meshcourse.embedded.kube import refs
 from meshcourse.embedded.kube.objects import Object
 from meshcourse.embedded.kube.refs import Resource
 
-_CREATED = (dt.datetime.now(dt.UTC) - dt.timedelta(hours=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+def created() -> str:
+    """Five hours before this moment (and not before that at which the file was read)."""
+    return (dt.datetime.now(dt.UTC) - dt.timedelta(hours=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def named(**fields: Any) -> Object:
-    return {"metadata": {"name": "x", "creationTimestamp": _CREATED}, **fields}
+    return {"metadata": {"name": "x", "creationTimestamp": created()}, **fields}
 
 
 def printed(resource: Resource, obj: Object) -> dict[str, Any]:
@@ -165,8 +168,8 @@ def test_event() -> None:
         reason="BackOff",
         message=" text\n",
         count=3,
-        firstTimestamp=_CREATED,
-        lastTimestamp=_CREATED,
+        firstTimestamp=created(),
+        lastTimestamp=created(),
         involvedObject={"kind": "Pod", "name": "p", "fieldPath": "spec.containers{a}"},
         source={"component": "kubelet", "host": "n"},
     )
@@ -214,7 +217,7 @@ def test_component_status() -> None:
 
 def test_kinds_without_a_printer() -> None:
     role = Resource("rbac.authorization.k8s.io", "v1", "roles", "Role")
-    assert printed(role, named()) == {"Name": "x", "Created At": _CREATED}
+    assert printed(role, named()) == {"Name": "x", "Created At": created()}
 
 
 def test_what_a_row_carries() -> None:
