@@ -39,6 +39,7 @@ course: $(VENV)/.learner
 
 test: lint
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m tests.conformance
 
 prove: $(VENV)/.developer
 	$(BIN)/python -m tests.real --out "$(OUT)" $(if $(AGAINST),--against "$(AGAINST)") $(if $(ONLY),--only "$(ONLY)")

@@ -217,7 +217,9 @@ def test_component_status() -> None:
 
 def test_kinds_without_a_printer() -> None:
     role = Resource("rbac.authorization.k8s.io", "v1", "roles", "Role")
-    assert printed(role, named()) == {"Name": "x", "Created At": created()}
+    obj = named()
+    made = obj["metadata"]["creationTimestamp"]
+    assert printed(role, obj) == {"Name": "x", "Created At": made}
 
 
 def test_what_a_row_carries() -> None:
