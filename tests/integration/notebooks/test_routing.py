@@ -14,7 +14,7 @@ GROUP = running.PROMISES["routing"]
 
 @pytest.fixture(scope="module", autouse=True)
 def _cluster() -> Iterator[None]:
-    with running.cluster("routing"):
+    with running.cluster("routing", over="context"):
         yield
 
 

@@ -14,7 +14,7 @@ GROUP = running.PROMISES["security"]
 
 @pytest.fixture(scope="module", autouse=True)
 def _cluster() -> Iterator[None]:
-    with running.cluster("security"):
+    with running.cluster("security", over="context"):
         yield
 
 
