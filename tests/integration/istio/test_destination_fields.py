@@ -273,8 +273,13 @@ async def test_requests_at_once(mesh: live.Live) -> None:
 )
 async def test_retries_at_once(mesh: live.Live, name: str, overflows: bool) -> None:
     await together(mesh, name, **{"x-sleep": "0.3", "x-answer": "503"})
-    assert (stat(mesh, name, "upstream_rq_retry_overflow") > 0) is overflows
-    assert stat(mesh, name, "upstream_rq_retry") >= (1 if overflows else 4)
+    refused, retried = (stat(mesh, name, f"upstream_rq_retry{one}") for one in ("_overflow", ""))
+    if overflows:
+        assert refused > 0
+        assert retried >= 1
+    else:  # a budget is a share of what is under way, which may be one less as another request ends
+        assert refused <= 1
+        assert retried >= 3
 
 
 async def test_sizes_of_hash_tables(mesh: live.Live) -> None:

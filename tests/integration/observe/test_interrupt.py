@@ -59,12 +59,12 @@ def test_an_interrupt_ends_all_work(
 ) -> None:
     manager, client = kernel
     client.execute_interactive(PREPARE, timeout=60)
-    for cell in ("", "import time; began = True; time.sleep(60)"):
+    for cell in ("", "import time; print('begun', flush=True); time.sleep(60)"):
         client.execute_interactive(START, timeout=60)
         assert value(client, "panel.running and watching.running") == "True"
         running = client.execute(cell) if cell else ""
-        if running:  # begun, as its status says
-            while client.get_iopub_msg(timeout=60)["content"].get("code") != cell:
+        if running:  # begun, as it says itself: an interrupt before that would find nothing to end
+            while client.get_iopub_msg(timeout=60)["content"].get("text") != "begun\n":
                 pass
         manager.interrupt_kernel()
         if running:
